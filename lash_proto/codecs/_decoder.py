@@ -1,0 +1,401 @@
+"""What every decoder does the same: tell the kinds of body apart, feed what comes, and answer for how it ended.
+
+A dialect derives from `DialectDecoder` and says what one event of its stream means (`_event`), what a whole body means
+(`_body`), whether the evidence of an end was seen (`_is_complete`) and what its stop words mean (`STOPS`).
+
+Decisions.
+- The kind of body is told by status and content type and, where these say nothing or lie, by the first byte that is not
+  blank: `{` and `[` begin JSON whatever the headers say, because gateways send error objects as `text/event-stream`.
+- Handlers read a wire that bends every promise, so one net stands around them: a TypeError or KeyError in there is the
+  peer's mistake and becomes RemoteProtocolError. What a handler stores for later it checks when it stores it.
+- What comes after `ended` may add (usage) and can no longer break: a fault there is not raised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, cast
+
+from attrs import define, evolve, field
+
+from ..failures import Failure, RemoteProtocolError, failure_of, kind_of, request_id_of
+from ..messages import Origin, Part, RefusalPart, ToolCallPart
+from ..models import ModelSpec
+from ..replies import LlmResponse, ResponseStart, StreamEvent, UsageUpdate
+from ..sse import SseParser
+from ..usage import LlmUsage, StopReason
+from ..values import Headers, Json, clean, header, parse_json
+from ._blocks import Blocks
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""A whole JSON body larger than this is refused; pictures of tens of megabytes fit."""
+
+MAX_ERROR_BYTES = 1024 * 1024
+"""Of an error body only this much is kept."""
+
+MAX_BLOCKS = 10_000
+"""Blocks in one response."""
+
+_BLANK = b" \t\r\n"
+_BENT = (TypeError, KeyError, AttributeError, ValueError, IndexError)
+
+_Mode = Literal["", "sse", "json", "array", "error"]
+
+
+@define(eq=False)
+class DialectDecoder:
+    """One response of one dialect, as its bytes come. See `lash_proto.codec.Decoder` for the contract."""
+
+    STOPS: ClassVar[Mapping[str, StopReason]]
+    """The dialect's words for why it stopped. "tool_use" and "stop" both mean: look whether there is a call."""
+    STREAMS_ARRAYS: ClassVar[bool] = False
+    """Whether a body that begins with `[` is a stream of events (Gemini without `alt=sse`)."""
+
+    api: str
+    provider: str | None
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    model_asked: ModelSpec | None
+
+    id: str | None = field(default=None, init=False)
+    model: str | None = field(default=None, init=False)
+    raw_stop_reason: str | None = field(default=None, init=False)
+    usage: LlmUsage | None = field(default=None, init=False)
+    error: Failure | None = field(default=None, init=False)
+    ended: bool = field(default=False, init=False)
+    blocks: Blocks = field(init=False)
+
+    _mode: _Mode = field(default="", init=False)
+    _sse: SseParser = field(factory=SseParser, init=False)
+    _pieces: list[bytes] = field(factory=list[bytes], init=False)
+    _size: int = field(default=0, init=False)
+    _fault: RemoteProtocolError | None = field(default=None, init=False)
+    _deaf: bool = field(default=False, init=False)
+    _over: bool = field(default=False, init=False)
+    _started: bool = field(default=False, init=False)
+    _understood: bool = field(default=False, init=False)
+    _whole: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        spec = self.model_asked
+        self.blocks = Blocks(Origin(self.provider, self.api, spec.id if spec is not None else None))
+
+    # --- what a dialect says ---------------------------------------------------------------------------------------
+
+    def _event(self, name: str, data: Json, out: list[StreamEvent]) -> None:
+        """One event of a stream: its SSE name (`""` where none) and its parsed data."""
+        raise NotImplementedError
+
+    def _body(self, body: Json, out: list[StreamEvent]) -> None:
+        """A whole JSON body of a successful response. Raises RemoteProtocolError if it is not the dialect's."""
+        raise NotImplementedError
+
+    def _is_complete(self) -> bool:
+        """Whether the dialect's terminal evidence was seen (WIRE 12.1). Only asked of streams."""
+        raise NotImplementedError
+
+    def _sentinel(self, out: list[StreamEvent]) -> None:
+        """`data: [DONE]`. No proof of anything; gateways add it to dialects that have none."""
+
+    def _before_end(self, out: list[StreamEvent]) -> None:
+        """The body is over; open blocks are about to be closed."""
+
+    # --- the contract ----------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[StreamEvent]:
+        """The events of these bytes. Raises RemoteProtocolError for a fault that an earlier call came upon."""
+        if self._fault is not None:
+            raise self._fault
+        out: list[StreamEvent] = []
+        self._guard(self._feed, data, out)
+        return out
+
+    def end(self) -> list[StreamEvent]:
+        """The body is over: the last events, and the End of what is still open."""
+        if self._fault is not None:
+            raise self._fault
+        out: list[StreamEvent] = []
+        if not self._over:
+            self._over = True
+            self._guard(self._finish_feed, b"", out)
+            self._guard(self._close, b"", out)
+        return out
+
+    def finish(self) -> LlmResponse:
+        """The whole response. Raises RemoteProtocolError for a cut and for a body that is not the dialect's."""
+        if not self._over and self._fault is None:
+            self.end()
+        if self._fault is None and self.error is None and not self._whole and not self._is_complete():
+            self._fault = self._cut()
+        if self._fault is not None and self.error is None:
+            failure = self._fault.failure or Failure(kind="protocol", message=str(self._fault))
+            raise RemoteProtocolError(str(self._fault), failure=failure, response=self.partial())
+        return self._response(self.error)
+
+    def partial(self) -> LlmResponse:
+        """Whatever arrived, at any time. An answer whose end was not seen has an `error` that says so."""
+        if self.error is not None or (
+            self._fault is None and (self._whole or (self._understood and self._is_complete()))
+        ):
+            return self._response(self.error)
+        fault = self._fault if self._fault is not None else self._cut()
+        failure = fault.failure or Failure(kind="protocol", message=str(fault))
+        return self._response(evolve(failure, request_id=request_id_of(self.headers)))
+
+    # --- for dialects ----------------------------------------------------------------------------------------------
+
+    def _begin(self, id: Json, model: Json, out: list[StreamEvent]) -> None:
+        """Note id and model (the first that is not empty) and announce the response once."""
+        self._understood = True
+        if not self.id and isinstance(id, str):
+            self.id = clean(id)
+        if not self.model and isinstance(model, str):
+            self.model = clean(model)
+        if not self._started:
+            self._started = True
+            out.append(ResponseStart(self.id or None, self.model or None))
+
+    def _count(self, usage: LlmUsage | None, out: list[StreamEvent]) -> None:
+        """Note the usage so far; the last one counts."""
+        if usage is not None and usage != self.usage:
+            self.usage = usage
+            out.append(UsageUpdate(usage))
+
+    def _fail(self, error: Json, *, default: Any = None) -> None:
+        """The provider reported an error inside the stream or body. The first one stands."""
+        if self.error is None:
+            status = self.status if self.status >= 400 else None
+            self.error = failure_of(
+                error,
+                status=status,
+                headers=self.headers,
+                request_id=request_id_of(self.headers),
+                default=default,
+            )
+        self.ended = True
+
+    def _not_ours(self, what: str) -> RemoteProtocolError:
+        message = f"{what}, which is not {self.api}"
+        return RemoteProtocolError(message, failure=Failure(kind="protocol", message=message))
+
+    # --- bytes in --------------------------------------------------------------------------------------------------
+
+    def _guard(self, step: Callable[[bytes, list[StreamEvent]], None], data: bytes, out: list[StreamEvent]) -> None:
+        if self._deaf or self._fault is not None:
+            return
+        try:
+            step(data, out)
+        except RemoteProtocolError as error:
+            self._stumble(error)
+        except _BENT as error:
+            message = f"the {self.api} stream holds something it should not: {type(error).__name__}"
+            self._stumble(RemoteProtocolError(message, failure=Failure(kind="protocol", message=message)))
+
+    def _stumble(self, error: RemoteProtocolError) -> None:
+        if self.ended:
+            self._deaf = True
+            return
+        error.__traceback__ = None  # frames would keep the caller's chunks alive, and do not pickle
+        error.__context__ = None
+        if error.failure is None:
+            error.failure = Failure(kind="protocol", message=str(error))
+        self._fault = error
+
+    def _feed(self, data: bytes, out: list[StreamEvent]) -> None:
+        if self._mode == "sse":
+            for name, text in self._sse.receive(data):
+                self._take(name, text, out)
+        elif self._mode == "":
+            self._sniff(data, out)
+        elif self._mode == "array":
+            for text in self._split_array(data):
+                self._take("", text, out)
+        else:
+            self._keep(data)
+
+    def _sniff(self, data: bytes, out: list[StreamEvent]) -> None:
+        if 200 <= self.status < 300:
+            self._pieces.append(data)
+            joined = b"".join(self._pieces) if len(self._pieces) > 1 else data
+            body = joined.lstrip(_BLANK)
+            bom = b"\xef\xbb\xbf"
+            if body.startswith(bom) or (body and bom.startswith(body)):
+                if len(body) <= len(bom):
+                    self._pieces = [joined]
+                    return
+                body = body[len(bom) :].lstrip(_BLANK)
+            if not body:
+                self._pieces = [joined[-4:]] if not joined.startswith(bom) else [bom]
+                return
+            self._pieces = []
+            self._mode = self._mode_of(body[0])
+            self._feed(body if self._mode != "sse" else joined, out)
+        else:
+            self._mode = "error"
+            self._feed(data, out)
+
+    def _mode_of(self, first: int) -> _Mode:
+        if first == 0x7B:  # {
+            return "json"
+        if first == 0x5B:  # [
+            return "array" if self.STREAMS_ARRAYS else "json"
+        said = (header(self.headers, "content-type") or "").lower()
+        # A page of HTML, or JSON that is a bare word or number, where the headers promise JSON.
+        if first == 0x3C or ("json" in said and first in b'"-0123456789tfn'):
+            return "json"
+        return "sse"
+
+    def _keep(self, data: bytes) -> None:
+        limit = MAX_ERROR_BYTES if self._mode == "error" else MAX_BODY_BYTES
+        self._size += len(data)
+        if self._size <= limit:
+            self._pieces.append(data)
+        elif self._mode == "error":
+            self._pieces.append(data[: max(0, limit - (self._size - len(data)))])
+        else:
+            raise RemoteProtocolError(f"a body of more than {limit} bytes")
+
+    def _split_array(self, data: bytes) -> list[str]:
+        """The whole elements that these bytes complete; for dialects that stream arrays."""
+        raise NotImplementedError
+
+    def _take(self, name: str, text: str, out: list[StreamEvent]) -> None:
+        if text == "[DONE]":
+            self._understood = True
+            self._sentinel(out)
+            return
+        try:
+            data = parse_json(text)
+        except ValueError as error:
+            raise RemoteProtocolError(f"an event of the {self.api} stream is not JSON: {error}") from None
+        self._event(name, data, out)
+        if len(self.blocks.content) > MAX_BLOCKS:
+            raise RemoteProtocolError(f"more than {MAX_BLOCKS} blocks in one response")
+
+    def _finish_feed(self, data: bytes, out: list[StreamEvent]) -> None:
+        if self._mode == "sse":
+            for name, text in self._sse.end():
+                self._take_last(name, text, out)
+        elif self._mode == "json":
+            self._finish_body(out)
+        elif self._mode == "error" or not 200 <= self.status < 300:
+            self._finish_error()
+
+    def _take_last(self, name: str, text: str, out: list[StreamEvent]) -> None:
+        """The last event without its blank line counts if it is whole; a tail that does not parse was cut (WIRE 9)."""
+        if text != "[DONE]":
+            try:
+                parse_json(text)
+            except ValueError:
+                return
+        self._take(name, text, out)
+
+    def _finish_body(self, out: list[StreamEvent]) -> None:
+        text = b"".join(self._pieces).decode("utf-8", "replace")
+        self._pieces = []
+        try:
+            body = parse_json(text)
+        except ValueError as error:
+            if text.lstrip().startswith("<"):
+                raise self._not_ours("the body is a page of HTML") from None
+            raise RemoteProtocolError(f"the body is not JSON: {error}", failure=_body_failure(text, error)) from None
+        self._body(body, out)
+        if len(self.blocks.content) > MAX_BLOCKS:
+            raise RemoteProtocolError(f"more than {MAX_BLOCKS} blocks in one response")
+        self._whole = True
+        self.ended = True
+
+    def _finish_error(self) -> None:
+        body = b"".join(self._pieces)
+        self._pieces = []
+        self.error = error_of_body(body, self.status, self.headers)
+        self.ended = True
+
+    def _close(self, data: bytes, out: list[StreamEvent]) -> None:
+        self._before_end(out)
+        self.blocks.close_all(out)
+
+    # --- the answer ------------------------------------------------------------------------------------------------
+
+    def _cut(self) -> RemoteProtocolError:
+        if self._size == 0 and not self._understood and self._mode in ("sse", "array") and self._over:
+            return self._not_ours("the body holds no event")
+        message = f"the {self.api} response ended before its end was said"
+        return RemoteProtocolError(
+            message,
+            failure=Failure(kind="truncated", message=message, retryable=True, request_id=request_id_of(self.headers)),
+        )
+
+    def _response(self, error: Failure | None) -> LlmResponse:
+        content = self.blocks.parts()
+        stop: StopReason = "error" if error is not None else stop_reason_of(self.raw_stop_reason, self.STOPS, content)
+        if stop == "error" and error is None:
+            word = self.raw_stop_reason or ""
+            kind = kind_of(None, (word.lower(),), word)
+            error = Failure(
+                kind=kind,
+                message=f"the model stopped with {word}",
+                code=word,
+                request_id=request_id_of(self.headers),
+                retryable=kind in ("server", "overloaded"),
+            )
+        return LlmResponse(
+            content=content,
+            stop_reason=stop,
+            raw_stop_reason=self.raw_stop_reason,
+            usage=self.usage,
+            model=self.model,
+            id=self.id,
+            provider=self.provider,
+            api=self.api,
+            error=error,
+            request_id=request_id_of(self.headers),
+            headers=self.headers,
+        )
+
+
+def stop_reason_of(word: str | None, stops: Mapping[str, StopReason], content: tuple[Part, ...]) -> StopReason:
+    """The stop reason that the provider's word and the content make together, first that fits. `""` is no word."""
+    meaning = stops.get(word, "error") if word else "stop"
+    if meaning in ("aborted", "error", "content_filter"):
+        return meaning
+    if meaning == "refusal" or any(isinstance(part, RefusalPart) for part in content):
+        return "refusal"
+    if meaning in ("length", "pause"):
+        return meaning
+    return "tool_use" if any(isinstance(part, ToolCallPart) for part in content) else "stop"
+
+
+_TAGS = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
+    """The failure that an HTTP error response tells, however odd its body: JSON of any shape, HTML, text, nothing."""
+    text = body.decode("utf-8", "replace").strip()
+    request_id = request_id_of(headers)
+    try:
+        parsed = parse_json(text)
+    except ValueError:
+        parsed = None
+    if isinstance(parsed, (dict, list)) and parsed:
+        failure = failure_of(parsed, status=status, headers=headers, request_id=request_id)
+        if failure.request_id is None and isinstance(parsed, dict):
+            said = cast("dict[str, Json]", parsed).get("request_id")
+            failure = evolve(failure, request_id=said) if isinstance(said, str) else failure
+        return failure
+    words = " ".join(_TAGS.sub(" ", text).split())[:300]
+    failure = failure_of(words or None, status=status, headers=headers, request_id=request_id)
+    # Cerebras answers a prompt that is too long with 400 or 413 and no body at all (WIRE 12.3).
+    kind = "context_overflow" if not text and status in (400, 413) else failure.kind
+    message = f"HTTP {status}: {failure.message}" if words else f"HTTP {status} without a body"
+    return evolve(failure, kind=kind, message=message, raw=None)
+
+
+def _body_failure(text: str, error: ValueError) -> Failure:
+    # JSON that stops in the middle was cut; JSON that is wrong somewhere else is not JSON.
+    position = getattr(error, "pos", None)
+    cut = not text.strip() or (position is not None and position >= len(text.rstrip())) or "Unterminated" in str(error)
+    return Failure(
+        kind="truncated" if cut else "protocol", message=f"the body is not whole JSON: {error}", retryable=cut
+    )

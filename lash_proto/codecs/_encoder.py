@@ -1,0 +1,86 @@
+"""What every encoder does the same: the edges of a body, and refusals that name part and rule."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import UnsupportedRequest
+from ..http import HttpRequest, merge_headers
+from ..messages import AudioPart, DocumentPart, ImagePart, ProviderOptions, ToolCallPart
+from ..values import JsonDict, dump_json
+
+
+def http_request(
+    path: str,
+    body: JsonDict,
+    options: ProviderOptions,
+    *,
+    stream: bool,
+    headers: Iterable[tuple[str, str]] = (),
+    notes: Iterable[str] = (),
+) -> HttpRequest:
+    """A POST of this body, with the caller's extra body and headers merged in last."""
+    extra: Mapping[str, Any] = options.get("extra_body") or {}
+    for key, value in extra.items():
+        if value is None:
+            body.pop(key, None)
+        else:
+            body[key] = value
+    try:
+        text = dump_json(body)
+    except (ValueError, TypeError) as error:
+        raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
+    merged = merge_headers(
+        (("content-type", "application/json"), ("accept", "text/event-stream" if stream else "application/json")),
+        headers,
+        options.get("extra_headers") or {},
+    )
+    plain = tuple((name, value) for name, value in merged if isinstance(value, str))
+    return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
+
+
+def refuse_in_extra_body(options: ProviderOptions, key: str, rule: str) -> None:
+    """Refuse a key in `extra_body` that would make a reply the decoder cannot read rightly."""
+    extra: Mapping[str, Any] = options.get("extra_body") or {}
+    if extra.get(key) is not None:
+        raise UnsupportedRequest(f"extra_body.{key}", rule)
+
+
+def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:
+    """The name, or UnsupportedRequest where the provider would refuse it."""
+    if not pattern.fullmatch(name):
+        raise UnsupportedRequest(f"{what} {name!r}", rule)
+    return name
+
+
+def encode_base64(data: bytes) -> str:
+    """Standard base64 without line breaks."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def data_url(media_type: str, data: bytes) -> str:
+    """A `data:` URL (RFC 2397)."""
+    return f"data:{media_type};base64,{encode_base64(data)}"
+
+
+def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset[str], what: str) -> str:
+    """The part's media type; UnsupportedRequest where it is missing or the dialect does not take it."""
+    if part.media_type is None:
+        raise UnsupportedRequest(what, "bytes need a media_type")
+    media_type = part.media_type.lower().split(";")[0].strip()
+    if media_type not in allowed:
+        raise UnsupportedRequest(f"{what} of type {media_type}", "the dialect takes " + ", ".join(sorted(allowed)))
+    return media_type
+
+
+def arguments_text(call: ToolCallPart) -> str:
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known."""
+    return call.raw_arguments or dump_json(dict(call.arguments))
+
+
+def arguments_object(call: ToolCallPart) -> Mapping[str, Any]:
+    """A call's arguments as an object; what was no valid JSON goes back as an empty one."""
+    return call.arguments

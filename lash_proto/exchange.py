@@ -1,0 +1,377 @@
+"""One model call: send, decode, fail, retry, end. The machine that every client drives.
+
+It waits for one thing at a time: an HTTP call in flight (`_call` is its id), or the hour of the next attempt. Both are
+bounded by `wake_at`, so no driver needs a timer of its own kind.
+
+Decisions.
+- The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
+  it, because a server can ping for ever.
+- After `decoder.ended` nothing that matters can follow, yet the body is read on for a moment: some servers send usage
+  after `[DONE]`, and a body read to its end keeps its connection.
+- A body that breaks off after the dialect's own end has lost nothing: that is a success.
+- An attempt that failed stays as it was until the next one begins. Whoever cancels during a wait gets what had come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, evolve, field
+
+from . import __version__
+from .codec import Auth, Decoder, Route
+from .effects import Abort, CallHttp
+from .failures import Failure, LocalProtocolError, RemoteProtocolError, retry_after
+from .happenings import BodyEnded, BodyReceived, Cancelled, Connected, Failed, Happening, HeadReceived, Woke
+from .http import HttpRequest, join_url, merge_headers
+from .machine import Done, Ids
+from .messages import LlmRequest, ProviderOptions
+from .models import ModelSpec
+from .replies import (
+    Attempt,
+    AttemptReset,
+    LlmResponse,
+    ReasoningDelta,
+    ReasoningStart,
+    ResponseEnd,
+    ResponseStart,
+    UsageUpdate,
+)
+from .retry import Backoff
+from .usage import StopReason
+
+USER_AGENT = f"lash/{__version__}"
+
+CONNECT_TIMEOUT = 10.0
+FIRST_EVENT_TIMEOUT = 120.0
+IDLE_TIMEOUT = 120.0
+REASONING_IDLE_TIMEOUT = 600.0
+DRAIN_TIMEOUT = 1.0
+
+_THINKING = (ReasoningStart, ReasoningDelta)
+_NO_OUTPUT = (ResponseStart, UsageUpdate)
+
+
+@define(eq=False)
+class Exchange:
+    """One model call over HTTP. Gives the stream's events, ResponseEnd last of them, then `Done(LlmResponse)`.
+
+    Failures of the world are in the response's `error`; only a request that cannot be sent raises, from `start`:
+    UnsupportedRequest, MissingCredential. `seed` is what jitter is made from. A whole call in one JSON body
+    (`stream=False`) has no events before its end and gets the patience of a reasoning model.
+    """
+
+    route: Route
+    auth: Auth
+    request: LlmRequest
+    model: ModelSpec
+    provider: str | None = None
+    stream: bool = True
+    seed: bytes = b""
+    ids: Ids = field(factory=Ids)
+    retry_after_output: bool = False
+
+    wake_at: float | None = field(default=None, init=False)
+    _call: int = field(default=0, init=False)  # the CallHttp in flight, 0: none
+    _http: HttpRequest | None = field(default=None, init=False)
+    _decoder: Decoder | None = field(default=None, init=False)
+    _attempt: int = field(default=0, init=False)
+    _began_at: float = field(default=0.0, init=False)
+    _failure: Failure | None = field(default=None, init=False)  # why the next attempt is waited for
+    _attempts: list[Attempt] = field(factory=list[Attempt], init=False)
+    _output: bool = field(default=False, init=False)
+    _draining: bool = field(default=False, init=False)
+    _status: int | None = field(default=None, init=False)
+    _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
+    _total_at: float | None = field(default=None, init=False)
+    _first_event: float | None = field(default=None, init=False)
+    _idle: float | None = field(default=None, init=False)
+    _reasoning_idle: float | None = field(default=None, init=False)
+    _result: LlmResponse | None = field(default=None, init=False)
+
+    def start(self, now: float) -> list[Any]:
+        """Encode the request and send it. Raises UnsupportedRequest or MissingCredential, before any effect."""
+        if self._attempt:
+            raise LocalProtocolError("an Exchange is started once")
+        options = self.request.options
+        self._reasoning_idle = options.get("reasoning_idle_timeout", REASONING_IDLE_TIMEOUT)
+        self._idle = options.get("idle_timeout", IDLE_TIMEOUT)
+        self._first_event = options.get("first_event_timeout", FIRST_EVENT_TIMEOUT)
+        if not self.stream:
+            self._first_event = _longer(self._first_event, self._reasoning_idle)
+        self._http = self.route.codec.encode(self.request, self.model, stream=self.stream)
+        self.auth.headers()  # a missing credential is told before any effect
+        total = options.get("total_timeout")
+        self._total_at = None if total is None else now + total
+        return self._send(now)
+
+    def receive(self, happening: Happening, now: float) -> list[Any]:
+        """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
+        handler = _HANDLERS.get(type(happening))
+        if handler is None:
+            raise LocalProtocolError(f"{type(happening).__name__} answers nothing that an Exchange asks for")
+        return handler(self, happening, now)
+
+    def restart(self, now: float) -> list[Any]:
+        """After a restore: the call that was in flight is made again, and what it had said is withdrawn."""
+        if not self._call or self._result is not None:
+            return []
+        lost = Failure(kind="connection", message="the call was in flight when the state was saved", retryable=True)
+        self._note_attempt(lost, now)
+        reset = AttemptReset(self._attempt + 1, lost)
+        return [reset, *self._send(now)]
+
+    @property
+    def partial(self) -> LlmResponse:
+        """Whatever has arrived, at any time; the result itself once there is one."""
+        if self._result is not None:
+            return self._result
+        return self._dress(self._salvage(), self._attempts)
+
+    # --- sending ---------------------------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> list[Any]:
+        http = self._http
+        assert http is not None
+        options = self.request.options
+        headers = merge_headers(
+            {"user-agent": USER_AGENT, "accept-encoding": "identity"},
+            self.route.headers,
+            http.headers,
+            self.auth.headers(),
+            options.get("extra_headers") or {},
+        )
+        self._attempt += 1
+        self._began_at = now
+        self._call = self.ids.next()
+        self._decoder = None
+        self._status, self._headers = None, ()
+        self._output = self._draining = False
+        self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT))
+        return [CallHttp(self._call, http.method, join_url(self.route.base_url, http.path), headers, http.body)]
+
+    def _set_deadline(self, now: float, limit: float | None) -> None:
+        at = None if limit is None else now + limit
+        total = self._total_at
+        self.wake_at = total if at is None or (total is not None and total < at) else at
+
+    # --- happenings ------------------------------------------------------------------------------------------------
+
+    def _connected(self, happening: Connected, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        if self._status is None:
+            self._set_deadline(now, self._first_event)
+        return []
+
+    def _head(self, happening: HeadReceived, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        if self._decoder is not None:
+            raise LocalProtocolError("a second head for one call")
+        self._status = happening.status
+        # Cookies are credentials too; the response and its saved form are no place for them.
+        self._headers = tuple(h for h in happening.headers if h[0] not in ("set-cookie", "set-cookie2"))
+        self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
+        self._set_deadline(now, self._first_event)
+        return []
+
+    def _body(self, happening: BodyReceived, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        decoder = self._decoder
+        if decoder is None:
+            raise LocalProtocolError("a body before its head")
+        try:
+            events = decoder.receive(happening.data)
+        except RemoteProtocolError as error:
+            return self._broken(error, [], now)
+        if events:
+            if not self._draining:
+                limit = self._reasoning_idle if isinstance(events[-1], _THINKING) else self._idle
+                at = None if limit is None else now + limit
+                total = self._total_at
+                self.wake_at = total if at is None or (total is not None and total < at) else at
+            if not self._output:
+                self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        if decoder.ended and not self._draining:
+            return self._drain(decoder, events, now)
+        return events
+
+    def _drain(self, decoder: Decoder, events: list[Any], now: float) -> list[Any]:
+        try:
+            decoder.receive(b"")  # a fault ends a decoder as well, and speaks up when asked again
+        except RemoteProtocolError as error:
+            return self._broken(error, events, now)
+        self._draining = True
+        self._set_deadline(now, DRAIN_TIMEOUT)
+        return events
+
+    def _body_ended(self, happening: BodyEnded, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        if self._decoder is None:
+            raise LocalProtocolError("the end of a body before its head")
+        self._call = 0
+        return self._conclude(self._decoder, None, now)
+
+    def _failed(self, happening: Failed, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        self._call = 0
+        # A connection that breaks once an answer had begun has cut it short, whatever broke it.
+        kind = "truncated" if happening.kind == "connection" and self._decoder is not None else happening.kind
+        failure = Failure(
+            kind=kind, message=happening.message, retryable=kind in ("connection", "timeout", "truncated")
+        )
+        if self._decoder is None:
+            return self._give_up_or_retry(None, failure, [], now)
+        return self._conclude(self._decoder, failure, now)
+
+    def _woke(self, happening: Woke, now: float) -> list[Any]:
+        if self.wake_at is None or now < self.wake_at or self._result is not None:
+            return []  # a driver may wake a machine too early; it says again when
+        late = self._total_at is not None and now >= self._total_at
+        if not self._call and not late:
+            assert self._failure is not None
+            return [AttemptReset(self._attempt + 1, self._failure), *self._send(now)]
+        drop: list[Any] = [Abort(self._call)] if self._call else []
+        self._call = 0
+        if self._draining and self._decoder is not None:
+            return drop + self._conclude(self._decoder, None, now)
+        failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
+        if self._decoder is None:
+            return drop + self._give_up_or_retry(None, failure, [], now)
+        return drop + self._conclude(self._decoder, failure, now)
+
+    def _what_took_so_long(self, late: bool) -> str:
+        if late:
+            return "the call took longer than its total_timeout"
+        if self._decoder is None and self._status is None:
+            return "no connection, or no answer to the request, within the time allowed"
+        return "no event within the time allowed (idle_timeout)"
+
+    def _cancelled(self, happening: Cancelled, now: float) -> list[Any]:
+        if self._result is not None:
+            return []
+        drop: list[Any] = [Abort(self._call)] if self._call else []
+        self._call = 0
+        if self._draining and self._decoder is not None:
+            return drop + self._conclude(self._decoder, None, now)
+        failure = Failure(kind="cancelled", message="cancelled by the caller")
+        if self._failure is None:  # else the attempt is in the ledger already
+            self._note_attempt(failure, now)
+        outputs = drop + self._close_blocks()
+        return outputs + self._end(evolve(self._salvage(), stop_reason="aborted", error=failure))
+
+    def _stale(self, happening: Any) -> list[Any]:
+        self.ids.check(happening)
+        return []
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def _broken(self, error: RemoteProtocolError, events: list[Any], now: float) -> list[Any]:
+        """The peer sent what cannot be read; the call is dropped."""
+        drop = Abort(self._call)
+        self._call = 0
+        failure = error.failure or Failure(kind="protocol", message=str(error))
+        return [*events, drop, *self._give_up_or_retry(self._salvage(), failure, [], now)]
+
+    def _close_blocks(self) -> list[Any]:
+        """The End of every open block, so that each Start has one also when a call breaks off."""
+        try:
+            return list(self._decoder.end()) if self._decoder is not None else []
+        except RemoteProtocolError:
+            return []
+
+    def _conclude(self, decoder: Decoder, failure: Failure | None, now: float) -> list[Any]:
+        """The body is over or broke off (`failure`): whatever the decoder makes of it."""
+        events = self._close_blocks()
+        try:
+            response = decoder.finish()
+        except RemoteProtocolError as error:
+            failure = failure or error.failure or Failure(kind="protocol", message=str(error))
+            return self._give_up_or_retry(decoder.partial(), failure, events, now)
+        if response.error is not None:
+            failure = response.error
+            if failure.retry_after is None:
+                failure = evolve(failure, retry_after=retry_after(self._headers, now))
+                response = evolve(response, error=failure)
+            return self._give_up_or_retry(response, failure, events, now)
+        self._note_attempt(None, now)
+        return events + self._end(response)
+
+    def _give_up_or_retry(
+        self, response: LlmResponse | None, failure: Failure, events: list[Any], now: float
+    ) -> list[Any]:
+        if not self._output:
+            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        self._note_attempt(failure, now)
+        wait = self._backoff().wait(failure, self._attempt, self.seed)
+        allowed = self.retry_after_output or not self._output
+        if wait is not None and allowed and (self._total_at is None or now + wait < self._total_at):
+            self._failure = failure
+            self.wake_at = now + wait
+            return events
+        response = response if response is not None else self._salvage()
+        if response.error is None or response.error.kind != failure.kind:
+            response = evolve(response, stop_reason=_stop_of(failure), error=failure)
+        return events + self._end(response)
+
+    def _backoff(self) -> Backoff:
+        options: ProviderOptions = self.request.options
+        default = Backoff()
+        return Backoff(
+            options.get("max_retries", default.retries),
+            options.get("retry_base_delay", default.base_delay),
+            options.get("retry_max_delay", default.max_delay),
+        )
+
+    def _note_attempt(self, failure: Failure | None, now: float) -> None:
+        request_id = None if failure is None else failure.request_id
+        self._attempts.append(
+            Attempt(self._attempt, self._began_at, now, status=self._status, request_id=request_id, failure=failure)
+        )
+
+    def _salvage(self) -> LlmResponse:
+        """What this attempt had brought, without a verdict of its own where the decoder has none."""
+        if self._decoder is not None:
+            return self._decoder.partial()
+        failure = self._failure or Failure(kind="connection", message="no response had begun")
+        return LlmResponse(content=(), stop_reason="error", error=failure, api=self.route.codec.api)
+
+    def _dress(self, response: LlmResponse, attempts: list[Attempt]) -> LlmResponse:
+        """What the decoder cannot know: the provider, the encoder's notes, the ledger."""
+        notes = self._http.notes if self._http is not None else ()
+        return evolve(
+            response,
+            provider=self.provider if response.provider is None else response.provider,
+            notes=notes + response.notes,
+            attempts=tuple(attempts),
+            headers=self._headers,
+        )
+
+    def _end(self, response: LlmResponse) -> list[Any]:
+        self._result = self._dress(response, self._attempts)
+        self.wake_at = None
+        return [ResponseEnd(self._result), Done(self._result)]
+
+
+def _stop_of(failure: Failure) -> StopReason:
+    return "aborted" if failure.kind == "cancelled" else "error"
+
+
+def _longer(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else max(a, b)
+
+
+_HANDLERS: dict[type, Callable[[Exchange, Any, float], list[Any]]] = {
+    Connected: Exchange._connected,  # pyright: ignore[reportPrivateUsage]
+    HeadReceived: Exchange._head,  # pyright: ignore[reportPrivateUsage]
+    BodyReceived: Exchange._body,  # pyright: ignore[reportPrivateUsage]
+    BodyEnded: Exchange._body_ended,  # pyright: ignore[reportPrivateUsage]
+    Failed: Exchange._failed,  # pyright: ignore[reportPrivateUsage]
+    Woke: Exchange._woke,  # pyright: ignore[reportPrivateUsage]
+    Cancelled: Exchange._cancelled,  # pyright: ignore[reportPrivateUsage]
+}

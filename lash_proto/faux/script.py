@@ -1,0 +1,167 @@
+"""What a faux provider says, in no dialect, and who says it.
+
+A `FauxReply` is an answer written down: parts, usage, an error, a cut. Each dialect's file renders it as the bytes that
+dialect's real server would send, one chunk an event, and knows its own paths. `FauxProvider` takes a request's bytes,
+finds the dialect by the path, and answers with the next reply of its script. It is a machine without time: pacing is
+the driver's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, ClassVar, Protocol, cast
+
+from attrs import define, field, frozen
+
+from ..failures import FailureKind
+from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
+from ..usage import LlmUsage, StopReason
+from ..values import Headers, Json, Value, parse_json
+
+
+@frozen(weakref_slot=False, getstate_setstate=False)
+class FauxError(Value):
+    """An error to be told: as the HTTP response where `status` is set, else as an event inside a 200 stream."""
+
+    tag: ClassVar = ("type", "faux_error")
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+def _parts(value: str | Iterable[Part]) -> tuple[Part, ...]:
+    return (TextPart(value),) if isinstance(value, str) else tuple(value)
+
+
+@frozen(weakref_slot=False, getstate_setstate=False)
+class FauxReply(Value):
+    """One scripted answer. A string is one text; text, reasoning, tool calls, refusals, pictures and opaque parts work.
+
+    `stop_reason` None is "tool_use" where there is a call, else "stop". `cut_after` ends the body cleanly after that
+    many stream events, with nothing behind. `piece` is how many characters a delta holds.
+    """
+
+    tag: ClassVar = ("type", "faux_reply")
+    content: tuple[Part, ...] = field(default=(), converter=_parts)
+    stop_reason: StopReason | None = None
+    usage: LlmUsage | None = LlmUsage(input_tokens=12, output_tokens=34)
+    error: FauxError | None = None
+    cut_after: int | None = None
+    piece: int = 12
+    id: str = "faux-1"
+    model: str | None = None
+
+    @property
+    def stop(self) -> StopReason:
+        """The stop reason, worked out where the script leaves it open."""
+        if self.stop_reason is not None:
+            return self.stop_reason
+        return "tool_use" if any(isinstance(part, ToolCallPart) for part in self.content) else "stop"
+
+    def pieces(self, text: str) -> list[str]:
+        """A text in the pieces that deltas carry."""
+        return [text[i : i + self.piece] for i in range(0, len(text), self.piece)]
+
+
+@frozen(weakref_slot=False)
+class FauxCall:
+    """A request as the provider reads it."""
+
+    api: str
+    model: str
+    stream: bool
+    body: Json
+    path: str = ""
+    headers: Headers = ()
+
+
+@frozen(weakref_slot=False)
+class Answer:
+    """A response as bytes: a chunk an event, the whole body in one chunk where it is not a stream."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    chunks: tuple[bytes, ...]
+
+    @property
+    def body(self) -> bytes:
+        """All chunks together."""
+        return b"".join(self.chunks)
+
+
+class FauxDialect(Protocol):
+    """What a file of this room offers."""
+
+    def recognise(self, method: str, path: str, body: Json) -> FauxCall | None:
+        """The call, where method and path (with query) are this dialect's; else None."""
+        ...
+
+    def render(self, reply: FauxReply, call: FauxCall) -> Answer:
+        """The reply in this dialect's bytes."""
+        ...
+
+
+# In the order they are asked. Each file knows its own paths; no two share one.
+DIALECTS: tuple[str, ...] = (
+    "anthropic_messages",
+    "openai_responses",
+    "openai_completions",
+    "google",
+)
+
+Scripted = FauxReply | Callable[[FauxCall], FauxReply]
+
+
+def _scripted(value: Iterable[Scripted]) -> list[Scripted]:
+    return list(value)
+
+
+def _echo(call: FauxCall) -> FauxReply:
+    return FauxReply(f"This is {call.model}, played by lash's faux provider over {call.api}.")
+
+
+@define
+class FauxProvider:
+    """Answers requests of any dialect with the replies of a script, in order; then with `otherwise`.
+
+    A reply may be a function of the call. `calls` keeps what was asked.
+    """
+
+    script: list[Scripted] = field(factory=list[Scripted], converter=_scripted)
+    otherwise: Scripted = _echo
+    calls: list[FauxCall] = field(factory=list[FauxCall])
+
+    def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Answer:
+        """The response to one request. `path` may hold a query and a prefix before the dialect's own path."""
+        try:
+            parsed: Any = parse_json(body.decode()) if body else None
+        except ValueError:
+            return _plain(400, "the request body is not JSON")
+        for name in DIALECTS:
+            dialect = cast("FauxDialect", import_module(f".{name}", __package__))
+            call = dialect.recognise(method, path, parsed)
+            if call is not None:
+                self.calls.append(call)
+                scripted = self.script.pop(0) if self.script else self.otherwise
+                reply = scripted if isinstance(scripted, FauxReply) else scripted(call)
+                return dialect.render(reply, call)
+        return _plain(404, f"the faux provider knows no {method} {path}")
+
+
+def _plain(status: int, message: str) -> Answer:
+    return Answer(status, (("content-type", "text/plain"),), (message.encode(),))
+
+
+__all__ = [
+    "Answer",
+    "FauxCall",
+    "FauxDialect",
+    "FauxError",
+    "FauxProvider",
+    "FauxReply",
+    "OpaquePart",
+    "ReasoningPart",
+    "Scripted",
+]

@@ -1,0 +1,70 @@
+"""Provider kinds: `anthropic()`, `openai()` and the others make a handle; the registry makes one from a name.
+
+Each factory is imported on first use, and a codec when a handle first makes a call.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._anthropic import anthropic
+    from ._codex import codex
+    from ._faux import FauxHandle, faux
+    from ._google import google
+    from ._google_oauth import google_oauth
+    from ._openai import openai
+    from ._openai_compatible import openai_compatible
+    from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
+    from .registry import from_spec, handle, kinds, register, register_all, split_model
+
+_WHERE = {
+    "anthropic": "._anthropic",
+    "codex": "._codex",
+    "faux": "._faux",
+    "FauxHandle": "._faux",
+    "google": "._google",
+    "google_oauth": "._google_oauth",
+    "openai": "._openai",
+    "openai_compatible": "._openai_compatible",
+    "KeyAuth": ".handle",
+    "ModelPolicy": ".handle",
+    "ProviderHandle": ".handle",
+    "ProviderSpec": ".handle",
+    "from_spec": ".registry",
+    "handle": ".registry",
+    "kinds": ".registry",
+    "register": ".registry",
+    "register_all": ".registry",
+    "split_model": ".registry",
+}
+
+__all__ = [
+    "FauxHandle",
+    "KeyAuth",
+    "ModelPolicy",
+    "ProviderHandle",
+    "ProviderSpec",
+    "anthropic",
+    "codex",
+    "faux",
+    "from_spec",
+    "google",
+    "google_oauth",
+    "handle",
+    "kinds",
+    "openai",
+    "openai_compatible",
+    "register",
+    "register_all",
+    "split_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name], __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,29 @@
+"""OpenAI by its Responses API, and by nothing else: another server is `openai-compatible` (WIRE 1a)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from attrs import evolve
+
+from ..codec import Route
+from ..codecs import CODECS
+from ..messages import ProviderOptions
+from ..values import Secret
+from .handle import KeyAuth, ProviderHandle
+
+BASE_URL = "https://api.openai.com/v1"
+VARIABLES = ("OPENAI_API_KEY",)
+
+
+def openai(api_key: str | Secret | None = None, *, options: ProviderOptions | None = None) -> ProviderHandle:
+    """OpenAI's own models, over Responses."""
+    auth = KeyAuth("openai", "authorization", prefix="Bearer ", variables=VARIABLES)
+    codec = evolve(cast("Any", CODECS["openai-responses"]), provider="openai")
+    return ProviderHandle(
+        kind="openai",
+        state={},
+        auth=auth.with_key(api_key) if api_key else auth,
+        route=Route(BASE_URL, codec),
+        options=options or ProviderOptions(),
+    )

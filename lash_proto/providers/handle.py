@@ -1,0 +1,159 @@
+"""A provider as a value: where it is, how to sign in, which models it knows. Five parts, each replaceable.
+
+`State` is the config that the other parts were made from, and with the kind it is the whole JSON form of a handle
+(`ProviderSpec`): a credential is in no part but `Auth`, so no form of a handle can hold one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from attrs import evolve, field, frozen
+
+from ..codec import Auth, Route
+from ..errors import MissingCredential
+from ..exchange import Exchange
+from ..http import HeaderItems
+from ..machine import Ids, Machine
+from ..messages import LlmRequest, ProviderOptions
+from ..models import ModelSpec
+from ..values import Secret, Value
+
+
+@frozen(weakref_slot=False, getstate_setstate=False)
+class ProviderSpec(Value):
+    """The JSON form of a handle: its kind and what its factory was given, less the credential."""
+
+    tag: ClassVar = ("type", "provider")
+    kind: str
+    state: Mapping[str, Any] = field(factory=dict[str, Any])
+
+
+@frozen(weakref_slot=False)
+class KeyAuth:
+    """A key in one header. `variables` are the environment variables a client looks in, in order.
+
+    `optional`: the server may need none (a local one), and then none is sent.
+    """
+
+    kind: str
+    header: str
+    key: Secret | None = None
+    prefix: str = ""
+    variables: tuple[str, ...] = ()
+    optional: bool = False
+    extra: HeaderItems = ()
+
+    def headers(self) -> HeaderItems:
+        """The headers that carry the key. Raises MissingCredential, naming where a key is looked for."""
+        if not self.key:
+            if self.optional:
+                return self.extra
+            raise MissingCredential(self._what_to_do())
+        return ((self.header, Secret(self.prefix + self.key.reveal())), *self.extra)
+
+    def with_key(self, key: str | Secret) -> KeyAuth:
+        """The same, with this key."""
+        return evolve(self, key=key if isinstance(key, Secret) else Secret(key))
+
+    def _what_to_do(self) -> str:
+        where = " or ".join(self.variables)
+        given = f"{self.kind.replace('-', '_')}(api_key=...)"
+        return (
+            f"no key for {self.kind}: set {where}, or give {given}"
+            if where
+            else f"no key for {self.kind}: give {given}"
+        )
+
+
+class ModelPolicy(Protocol):
+    """What a kind makes of a model's name."""
+
+    def spec(self, model: str | ModelSpec) -> ModelSpec:
+        """The model to ask for: aliases resolved, capability filled in where the host knows it."""
+        ...
+
+
+@frozen(weakref_slot=False)
+class AsNamed:
+    """The policy that changes nothing: ids are sent as they stand, and nothing is known of them."""
+
+    def spec(self, model: str | ModelSpec) -> ModelSpec:
+        """The spec itself, or one for a bare id."""
+        return ModelSpec.of(model)
+
+
+@frozen(weakref_slot=False)
+class ProviderHandle:
+    """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
+
+    `readiness` is a machine to be run once before the first call, None where there is nothing to make ready. `options`
+    fill in what a request leaves unset.
+    """
+
+    kind: str
+    state: Mapping[str, Any]
+    auth: Auth
+    route: Route
+    readiness: Machine[Any] | None = None
+    policy: ModelPolicy = AsNamed()
+    options: ProviderOptions = field(factory=ProviderOptions)
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """The JSON form of this handle; `from_spec` makes the handle again."""
+        return ProviderSpec(self.kind, self.state)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables in which a client looks for this handle's key, in order."""
+        return self.auth.variables if isinstance(self.auth, KeyAuth) else ()
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a credential is there, or none is needed."""
+        return not isinstance(self.auth, KeyAuth) or bool(self.auth.key)
+
+    def with_key(self, key: str | Secret) -> ProviderHandle:
+        """The same provider with another key; a handle with an Auth of its own stays as it is."""
+        return evolve(self, auth=self.auth.with_key(key)) if isinstance(self.auth, KeyAuth) else self
+
+    def exchange(
+        self,
+        request: LlmRequest,
+        model: str | ModelSpec,
+        *,
+        stream: bool = True,
+        seed: bytes = b"",
+        ids: Ids | None = None,
+        retry_after_output: bool | None = None,
+    ) -> Exchange:
+        """The machine for one call. What the request leaves unset comes from the handle."""
+        options = request.options.over(self.options)
+        allowed = options.get("retry_after_output", False) if retry_after_output is None else retry_after_output
+        return Exchange(
+            route=self.route,
+            auth=self.auth,
+            request=evolve(request, options=options),
+            model=self.policy.spec(model),
+            provider=self.kind,
+            stream=stream,
+            seed=seed,
+            ids=ids if ids is not None else Ids(),
+            retry_after_output=allowed,
+        )
+
+
+def check_base_url(kind: str, base_url: str) -> str:
+    """The URL without its last slash; ValueError for what no request could be sent to."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{kind}: base_url {base_url!r} is no http(s) URL")
+    if parts.username or parts.password:
+        raise ValueError(f"{kind}: base_url holds a user name or password; give a key as api_key instead")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{kind}: base_url {base_url!r} must end before any ? or #")
+    return base_url.rstrip("/")

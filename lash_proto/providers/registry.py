@@ -1,0 +1,71 @@
+"""Kinds by name: what turns `"anthropic:claude-opus-5"` and a saved ProviderSpec into a handle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from .handle import ProviderHandle, ProviderSpec
+
+Factory = Callable[..., ProviderHandle]
+
+_BUILT_IN: dict[str, str] = {
+    "openai": "openai",
+    "openai-compatible": "openai_compatible",
+    "codex": "codex",
+    "anthropic": "anthropic",
+    "google_oauth": "google_oauth",
+    "google": "google",
+    "faux": "faux",
+}
+
+_factories: dict[str, Factory] = {}
+
+
+def register(kind: str, factory: Factory) -> None:
+    """Make a kind known by name. A later registration replaces an earlier one."""
+    if not kind or ":" in kind:
+        raise ValueError(f"{kind!r} is no name for a kind: it must not be empty or hold a colon")
+    _factories[kind] = factory
+
+
+def register_all() -> None:
+    """Make every built-in kind known. Twice does no harm, and what was registered by hand stays."""
+    for kind, name in _BUILT_IN.items():
+        _factories.setdefault(kind, _late(name))
+
+
+def _late(name: str) -> Factory:
+    def factory(**state: Any) -> ProviderHandle:
+        made: ProviderHandle = getattr(import_module(".", __package__), name)(**state)
+        return made
+
+    return factory
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind known by name."""
+    return tuple(_factories)
+
+
+def handle(kind: str, **options: Any) -> ProviderHandle:
+    """A handle of a registered kind; `options` go to its factory. ValueError for a kind nobody registered."""
+    factory = _factories.get(kind)
+    if factory is None:
+        known = ", ".join(_factories) or "none; call register_all()"
+        raise ValueError(f"no provider kind {kind!r} is registered (there are: {known})")
+    return factory(**options)
+
+
+def from_spec(spec: ProviderSpec, **credentials: Any) -> ProviderHandle:
+    """The handle whose `spec` this is, with the credential given anew."""
+    return handle(spec.kind, **spec.state, **credentials)
+
+
+def split_model(text: str) -> tuple[str, str]:
+    """`"kind:model"` as its two halves. ValueError where one is missing."""
+    kind, colon, model = text.partition(":")
+    if not colon or not kind or not model:
+        raise ValueError(f'{text!r} names no model: write it as "kind:model", for example "anthropic:claude-opus-5"')
+    return kind, model
