@@ -1,0 +1,235 @@
+"""Bytes to server-sent events, as they come.
+
+The grammar is the WHATWG's event stream (HTML Living Standard, 9.2.6). An event is a plain tuple of name and data: this
+is the hottest path of the library, and a tuple is the cheapest thing that holds two strings. The name is `""` where no
+`event:` line gave one. `id` and `retry` belong to reconnection, which no LLM API has: they are read and forgotten. As
+in the standard, `data:` with nothing behind it makes an event whose data is `""`; no `data` line at all makes none.
+
+Where providers bend the grammar we follow them:
+
+- The last event needs no blank line; `end()` hands it over (WIRE 9; the standard throws it away).
+- A line `error: {...}` stands for `event: error`, `data: {...}` and a blank line (GPUStack, llama.cpp).
+- A line that begins with `{` or `[` stands for a `data:` line and a blank line, under the name that an `event:` line
+  above it gave (Gemini's errors in mid-stream, WIRE 5c). Where its brackets are still open at the end of the line, as
+  in Google's indented errors, the lines that follow belong to it too, until the brackets are closed, a blank line, or a
+  line that is a field. Either kind first hands over an event that waits for its blank line.
+
+How it is fast. CR and CRLF become LF before anything else looks; nothing notices, because a line cannot hold a CR. What
+a read completes is decoded once and split at blank lines, and the two shapes that all providers send are recognised
+whole; all else goes line by line. A border between lines is also a border between UTF-8 sequences, even broken ones, so
+a cut anywhere gives the same text. `str.splitlines` would cut JSON at U+2028.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from attrs import define, field
+
+from .failures import RemoteProtocolError
+
+Event: TypeAlias = tuple[str, str]
+"""The name (`""` if none was sent) and the data of one event."""
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""The default limit on a line and on an event: pictures come as one event of tens of MB (WIRE 9)."""
+
+_BOM = b"\xef\xbb\xbf"
+_FIELD = re.compile(r"(?:data|event|error|id|retry)(?::|$)")
+# Possessive, so that a string of many MB costs the matcher no memory.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?')
+
+
+@define(weakref_slot=False)
+class SseParser:
+    """The event stream of one response: bytes in, events out, in any cut.
+
+    A line longer than `max_line_bytes`, or an event whose lines are together longer than `max_event_bytes`, is a
+    `RemoteProtocolError`. What came before it is handed over first; the error is raised at the next call, and again
+    at every call after that.
+    """
+
+    max_line_bytes: int = MAX_BYTES
+    max_event_bytes: int = MAX_BYTES
+    _safe: int = field(init=False)  # so short a piece is within the limits, whatever stands in it
+    # A line whose end has not come. It grows in place, so bytes that come singly cost no more each in a long line.
+    _line: bytearray = field(init=False, factory=bytearray)
+    _name: str = field(init=False, default="")
+    _data: list[str] = field(init=False, factory=list[str])
+    _size: int = field(init=False, default=0)  # bytes of the lines in `_data`
+    _open: int = field(init=False, default=0)  # brackets not closed in a JSON text without `data:`
+    _bom: bytes | None = field(init=False, default=b"")  # what may become a BOM; None once that is settled
+    _after_cr: bool = field(init=False, default=False)
+    _fault: str | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._safe = min(self.max_line_bytes, self.max_event_bytes)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete. Raises `RemoteProtocolError` for what an earlier call found."""
+        line = self._line
+        if line and b"\n" not in data and b"\r" not in data:
+            # Most small reads: more of a line. One that has begun means that BOM, CRLF and fault are settled.
+            line += data
+            if len(line) > self.max_line_bytes:
+                self._fail_line()
+            return []
+        if self._fault is not None:
+            raise RemoteProtocolError(self._fault)
+        if self._bom is not None:
+            data = self._without_bom(data)
+        if self._after_cr and data:
+            self._after_cr = False
+            if data[0] == 10:  # the LF of a CRLF that was cut in two
+                data = data[1:]
+        if b"\r" in data:
+            self._after_cr = data[-1] == 13
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        events: list[Event] = []
+        if data.endswith(b"\n\n") and not (line or self._data or self._name) and len(data) <= self._safe:
+            # Most other reads: whole events, often just one.
+            if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2:
+                events.append(("", str(data[6:-2], "utf-8", "replace")))
+            else:
+                self._take_events(data, events)
+            return events
+        end = data.rfind(b"\n") + 1
+        if end == 0:
+            self._keep(data)
+            return events
+        if line:
+            end += len(line)
+            data = b"".join((line, data))
+            line.clear()
+        start = 0
+        if self._data or self._name:  # to the end of the event at hand line by line
+            blank = data.find(b"\n\n", 0, end)
+            start = 1 if data[0] == 10 else end if blank < 0 else blank + 2
+            self._take_lines(data[:start], events)
+            if self._fault is not None:
+                return events
+        blank = data.rfind(b"\n\n", start, end) + 2
+        if blank > 1 and blank - start <= self._safe:  # not found: 1
+            self._take_events(data[start:blank], events)
+            start = blank
+        if start < end:
+            self._take_lines(data[start:end], events)
+        if end < len(data):
+            self._keep(data[end:])
+        return events
+
+    def end(self) -> list[Event]:
+        """The stream is over: the event that lacks its blank line, if there is one.
+
+        Raises `RemoteProtocolError` for what an earlier call found, and for what this one finds when it has nothing to
+        hand over.
+        """
+        if self._fault is not None:
+            raise RemoteProtocolError(self._fault)
+        events: list[Event] = []
+        if self._line:
+            line = bytes(self._line) + b"\n"
+            self._line.clear()
+            self._take_lines(line, events)
+        self._dispatch(events)
+        if self._fault is not None and not events:
+            raise RemoteProtocolError(self._fault)
+        return events
+
+    def _without_bom(self, data: bytes) -> bytes:
+        data = (self._bom or b"") + data
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._bom = data
+            return b""
+        self._bom = None
+        return data.removeprefix(_BOM)
+
+    def _keep(self, piece: bytes) -> None:
+        if self._fault is None:
+            self._line += piece
+            if len(self._line) > self.max_line_bytes:
+                self._fail_line()
+
+    def _take_events(self, raw: bytes, events: list[Event]) -> None:
+        """Whole events, each with its blank line, the first beginning at an event's border."""
+        for block in str(raw, "utf-8", "replace")[:-2].split("\n\n"):
+            if block.startswith("data: ") and "\n" not in block:
+                events.append(("", block[6:]))
+                continue
+            if block.startswith("event: "):
+                end = block.find("\n")
+                if block.startswith("\ndata: ", end) and block.find("\n", end + 7) < 0:
+                    events.append((block[7:end], block[end + 7 :]))
+                    continue
+            for line in block.split("\n"):
+                self._take(line, 0, events)
+            self._dispatch(events)
+
+    def _take_lines(self, raw: bytes, events: list[Event]) -> None:
+        """Whole lines, each with its LF, wherever in an event they stand."""
+        for line in raw[:-1].split(b"\n"):
+            if self._fault is not None:
+                return
+            if len(line) > self.max_line_bytes:
+                self._fail_line()
+                return
+            self._take(str(line, "utf-8", "replace"), len(line), events)
+
+    def _take(self, line: str, size: int, events: list[Event]) -> None:
+        if not line:
+            self._dispatch(events)
+        elif line[0] == ":":
+            return
+        elif self._open > 0 and _FIELD.match(line) is None:
+            self._add_json(line, size, events)
+        elif line[0] in "{[":
+            self._flush(events)
+            self._add_json(line, size, events)
+        else:
+            if self._open > 0:
+                self._dispatch(events)
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "data":
+                self._add(value, size)
+            elif name == "event":
+                self._name = value
+            elif name == "error" and value:
+                self._flush(events)
+                self._name = "error"
+                self._add(value, size)
+                self._dispatch(events)
+
+    def _add(self, value: str, size: int) -> None:
+        self._data.append(value)
+        self._size += size
+        if self._size > self.max_event_bytes:
+            self._fail(f"an event of the event stream is longer than {self.max_event_bytes} bytes")
+
+    def _add_json(self, line: str, size: int, events: list[Event]) -> None:
+        brackets = _STRING.sub("", line)
+        self._open += brackets.count("{") + brackets.count("[") - brackets.count("}") - brackets.count("]")
+        self._add(line, size)
+        if self._open <= 0:
+            self._dispatch(events)
+
+    def _flush(self, events: list[Event]) -> None:
+        """Hand over an event that has data and waits for its blank line; one that has but a name goes on."""
+        if self._data:
+            self._dispatch(events)
+
+    def _dispatch(self, events: list[Event]) -> None:
+        if self._data:
+            events.append((self._name, "\n".join(self._data)))
+            self._data.clear()
+            self._size = self._open = 0
+        self._name = ""
+
+    def _fail_line(self) -> None:
+        self._fail(f"a line of the event stream is longer than {self.max_line_bytes} bytes")
+
+    def _fail(self, fault: str) -> None:
+        self._fault = fault
+        self._line.clear()
+        self._data.clear()
