@@ -1,0 +1,33 @@
+"""`lash serve-faux`: the faux server in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+
+from lash_proto.faux import FauxProvider, FauxReply
+
+from ..faux_server import FauxServer
+
+_PATHS = (
+    ("anthropic-messages", "/v1/messages"),
+    ("openai-responses", "/v1/responses"),
+    ("openai-completions", "/v1/chat/completions"),
+    ("google-generative-ai", "/v1beta/models/MODEL:streamGenerateContent?alt=sse"),
+    ("google-code-assist", "/v1internal:streamGenerateContent?alt=sse"),
+)
+
+
+def serve(port: int, text: str | None, events_per_second: float | None) -> int:
+    """Serve until interrupted."""
+    provider = FauxProvider() if text is None else FauxProvider(otherwise=FauxReply(text))
+    try:
+        server = FauxServer(provider, port=port, events_per_second=events_per_second)
+    except OSError as error:
+        print(f"cannot serve on port {port}: {error.strerror}; choose another with --port")
+        return 1
+    with server:
+        print(f"lash's faux provider listens at {server.url} (Ctrl-C ends it)")
+        for api, path in _PATHS:
+            print(f"  {api:<22} POST {server.url}{path}", flush=True)
+        threading.Event().wait()
+    return 0

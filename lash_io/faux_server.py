@@ -1,0 +1,152 @@
+"""The faux provider on a real loopback port: scripted replies in every dialect, for tests, the demo and users.
+
+It reads requests with h11's server side, which shares no code with our client's body reader, and answers one chunk an
+event. One thread a connection: this is for tests, not for load. It binds 127.0.0.1 and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from types import TracebackType
+from typing import Self
+
+import attrs
+import h11
+
+from lash_proto.faux import Answer, FauxProvider
+from lash_proto.providers import ProviderHandle
+
+_READ = 65536
+
+
+class FauxServer:
+    """`with FauxServer(FauxProvider([...])) as server:` serves at `server.url` until the block ends.
+
+    `events_per_second` paces streams; None sends each event as soon as the last one went out. With `ssl_context` it
+    serves https. `provider` may be exchanged for another between two requests.
+    """
+
+    def __init__(
+        self,
+        provider: FauxProvider | None = None,
+        *,
+        port: int = 0,
+        events_per_second: float | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.provider = provider if provider is not None else FauxProvider()
+        self.events_per_second = events_per_second
+        self.connections = 0
+        """Connections accepted so far: a client that keeps its connections makes few."""
+        self._ssl = ssl_context
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._stop = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, name="lash faux server", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a path."""
+        return f"{'https' if self._ssl else 'http'}://127.0.0.1:{self.port}"
+
+    def aim(self, handle: ProviderHandle) -> ProviderHandle:
+        """The handle with its calls sent here: the base URL keeps its path and loses its host."""
+        path = "/" + handle.route.base_url.split("://", 1)[-1].partition("/")[2]
+        return attrs.evolve(handle, route=attrs.evolve(handle.route, base_url=self.url + path.rstrip("/")))
+
+    def close(self) -> None:
+        """Stop serving and drop every connection. Twice does no harm."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._stop.set()
+            sockets = [self._listener, *self._open]
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._thread.join(5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                if self._closed:
+                    connection.close()
+                    return
+                self.connections += 1
+                self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), name="lash faux connection", daemon=True).start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        connection = raw
+        try:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._ssl is not None:
+                connection = self._ssl.wrap_socket(raw, server_side=True)
+                with self._lock:
+                    self._open.add(connection)
+            http = h11.Connection(h11.SERVER)
+            while self._one_request(connection, http):
+                http.start_next_cycle()
+        except (OSError, h11.ProtocolError):
+            pass  # the client went away, which is its right
+        finally:
+            with self._lock:
+                self._open -= {raw, connection}
+            connection.close()
+
+    def _one_request(self, connection: socket.socket, http: h11.Connection) -> bool:
+        """Answer one request; True if the connection may carry another."""
+        request: h11.Request | None = None
+        body: list[bytes] = []
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(connection.recv(_READ))
+            elif isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body.append(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            else:
+                return False
+        assert request is not None
+        headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
+        with self._lock:
+            answer = self.provider.answer(
+                request.method.decode("ascii"), request.target.decode("ascii"), headers, b"".join(body)
+            )
+        self._send(connection, http, answer)
+        return http.our_state is h11.DONE and http.their_state is h11.DONE
+
+    def _send(self, connection: socket.socket, http: h11.Connection, answer: Answer) -> None:
+        headers = [*answer.headers, ("transfer-encoding", "chunked")]
+        head = http.send(h11.Response(status_code=answer.status, headers=headers, reason=b"Faux"))
+        connection.sendall(head or b"")
+        streaming = len(answer.chunks) > 1
+        for chunk in answer.chunks:
+            if streaming and self.events_per_second:
+                self._stop.wait(1 / self.events_per_second)
+            connection.sendall(http.send(h11.Data(data=chunk)) or b"")
+        connection.sendall(http.send(h11.EndOfMessage()) or b"")
