@@ -14,6 +14,7 @@ import importlib
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 from attrs import define, field, frozen
@@ -98,12 +99,11 @@ def content_decoder(headers: Headers, *, max_output: int = MAX_OUTPUT) -> Conten
         return None
     if len(codings) > 1:
         raise RemoteProtocolError(f"the body is coded more than once: {', '.join(codings)[:80]}")
-    decoder = ContentDecoder(codings[0], max_output)
-    decoder.check()
-    return decoder
+    return ContentDecoder(codings[0], max_output)
 
 
 _CODING = "content-encoding"
+_BLOCK = 16 * 1024
 
 
 @define
@@ -114,7 +114,8 @@ class ContentDecoder:
     What stands before a fault is handed over; `fault` is set, and the next call raises it as RemoteProtocolError.
     (brotli and zstandard keep for themselves what the faulty call would have given.)
 
-    Once begun it copies, but does not pickle: zlib's state has no saved form.
+    Raises RemoteProtocolError where the coding is unknown or its package is missing. Once begun it copies, but does not
+    pickle: zlib's state has no saved form.
     """
 
     coding: str
@@ -124,8 +125,7 @@ class ContentDecoder:
     _size: int = field(default=0, init=False)
     _ended: bool = field(default=False, init=False)  # one member or frame has come to its end
 
-    def check(self) -> None:
-        """Raise RemoteProtocolError where the coding is unknown or its package is missing."""
+    def __attrs_post_init__(self) -> None:
         if self.coding not in _ENGINES:
             raise RemoteProtocolError(f"unknown content coding {self.coding[:40]!r}")
         package = _PACKAGES.get(self.coding)
@@ -137,6 +137,12 @@ class ContentDecoder:
         if self.fault is not None:
             raise RemoteProtocolError(self.fault)
         pieces: list[bytes] = []
+        # In blocks: each member of a gzip body that is nothing but empty members costs a copy of what follows it.
+        for at in range(0, len(data), _BLOCK):
+            self._decode_block(data[at : at + _BLOCK], pieces)
+        return b"".join(pieces)
+
+    def _decode_block(self, data: bytes, pieces: list[bytes]) -> None:
         while data and self.fault is None:
             if self._engine is None:
                 if self._ended and not (data := self._next_member(data)):
@@ -155,7 +161,6 @@ class ContentDecoder:
             data = self._engine.rest
             if self._engine.ended:
                 self._engine, self._ended = None, True
-        return b"".join(pieces)
 
     def end(self) -> bytes:
         """The body is over: b"", for no coding here holds anything back.
@@ -203,11 +208,8 @@ class _Inflate:
         except zlib.error as error:
             # zlib drops what it had before the fault. Byte by byte gives the same of it however the bytes were cut.
             pieces: list[bytes] = []
-            try:
-                for at in range(len(data)):
-                    pieces.append(before.decompress(data[at : at + 1]))  # noqa: PERF401  the last of them raises
-            except zlib.error:
-                pass
+            with suppress(zlib.error):  # `extend` keeps what came before it
+                pieces.extend(before.decompress(data[at : at + 1]) for at in range(len(data)))
             raise _CodingFault(error, b"".join(pieces)) from None
         self.ended, self.rest = self._zlib.eof, self._zlib.unused_data
         return output
