@@ -1,0 +1,37 @@
+"""OpenAI Chat Completions, and the many servers that speak it in their own way.
+
+How servers differ is data in `ChatCompat`; nothing is guessed from a name or URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import frozen
+
+from ...compat import ChatCompat
+from ...models import ModelSpec
+from .decode import ChatDecoder
+
+
+@frozen(weakref_slot=False)
+class OpenAICompletions:
+    """The codec. `compat` serves models whose spec has none of its own; `api_version` is Azure's classic query."""
+
+    api: ClassVar[str] = "openai-completions"
+    provider: str | None = None
+    compat: ChatCompat = ChatCompat()
+    api_version: str | None = None
+
+    def compat_of(self, model: ModelSpec | None) -> ChatCompat:
+        """The flags that hold for a model."""
+        own = model.compat if model is not None else None
+        return own if isinstance(own, ChatCompat) else self.compat
+
+    def decoder(
+        self, *, status: int, headers: Sequence[tuple[str, str]], model: str | ModelSpec | None = None
+    ) -> ChatDecoder:
+        """A fresh decoder for one response."""
+        spec = ModelSpec.of(model) if model is not None else None
+        return ChatDecoder(self.api, self.provider, status, tuple(headers), spec, self.compat_of(spec))
