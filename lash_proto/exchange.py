@@ -22,7 +22,7 @@ from attrs import define, evolve, field
 from . import __version__
 from .codec import Auth, Decoder, Route
 from .effects import Abort, CallHttp
-from .failures import Failure, LocalProtocolError, RemoteProtocolError, retry_after
+from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
 from .happenings import BodyEnded, BodyReceived, Cancelled, Connected, Failed, Happening, HeadReceived, Woke
 from .http import HttpRequest, join_url, merge_headers
 from .machine import Done, Ids
@@ -39,7 +39,6 @@ from .replies import (
     UsageUpdate,
 )
 from .retry import Backoff
-from .usage import StopReason
 
 USER_AGENT = f"lash/{__version__}"
 
@@ -73,7 +72,7 @@ class Exchange:
     retry_after_output: bool = False
 
     wake_at: float | None = field(default=None, init=False)
-    _call: int = field(default=0, init=False)  # the CallHttp in flight, 0: none
+    _call: int | None = field(default=None, init=False)  # the CallHttp in flight
     _http: HttpRequest | None = field(default=None, init=False)
     _decoder: Decoder | None = field(default=None, init=False)
     _attempt: int = field(default=0, init=False)
@@ -114,9 +113,15 @@ class Exchange:
         return handler(self, happening, now)
 
     def restart(self, now: float) -> list[Any]:
-        """After a restore: the call that was in flight is made again, and what it had said is withdrawn."""
-        if not self._call or self._result is not None:
+        """After a restore: a call in flight is made again, and what it had said is withdrawn.
+
+        One whose answer had come, and was only read on, ends with that answer.
+        """
+        if self._call is None:
             return []
+        if self._draining and self._decoder is not None:
+            self._call = None
+            return self._conclude(self._decoder, None, now)
         lost = Failure(kind="connection", message="the call was in flight when the state was saved", retryable=True)
         self._note_attempt(lost, now)
         reset = AttemptReset(self._attempt + 1, lost)
@@ -144,12 +149,12 @@ class Exchange:
         )
         self._attempt += 1
         self._began_at = now
-        self._call = self.ids.next()
+        call = self._call = self.ids.next()
         self._decoder = None
         self._status, self._headers = None, ()
         self._output = self._draining = False
         self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT))
-        return [CallHttp(self._call, http.method, join_url(self.route.base_url, http.path), headers, http.body)]
+        return [CallHttp(call, http.method, join_url(self.route.base_url, http.path), headers, http.body)]
 
     def _set_deadline(self, now: float, limit: float | None) -> None:
         at = None if limit is None else now + limit
@@ -172,7 +177,7 @@ class Exchange:
             raise LocalProtocolError("a second head for one call")
         self._status = happening.status
         # Cookies are credentials too; the response and its saved form are no place for them.
-        self._headers = tuple(h for h in happening.headers if h[0] not in ("set-cookie", "set-cookie2"))
+        self._headers = tuple(h for h in happening.headers if h[0].lower() not in ("set-cookie", "set-cookie2"))
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
         self._set_deadline(now, self._first_event)
         return []
@@ -186,6 +191,8 @@ class Exchange:
         try:
             events = decoder.receive(happening.data)
         except RemoteProtocolError as error:
+            if self._draining:  # the answer is whole; what follows it cannot take it back
+                return [self._drop(), *self._conclude(decoder, None, now)]
             return self._broken(error, [], now)
         if events:
             if not self._draining:
@@ -213,13 +220,13 @@ class Exchange:
             return self._stale(happening)
         if self._decoder is None:
             raise LocalProtocolError("the end of a body before its head")
-        self._call = 0
+        self._call = None
         return self._conclude(self._decoder, None, now)
 
     def _failed(self, happening: Failed, now: float) -> list[Any]:
         if happening.id != self._call:
             return self._stale(happening)
-        self._call = 0
+        self._call = None
         # A connection that breaks once an answer had begun has cut it short, whatever broke it.
         kind = "truncated" if happening.kind == "connection" and self._decoder is not None else happening.kind
         failure = Failure(
@@ -233,17 +240,19 @@ class Exchange:
         if self.wake_at is None or now < self.wake_at or self._result is not None:
             return []  # a driver may wake a machine too early; it says again when
         late = self._total_at is not None and now >= self._total_at
-        if not self._call and not late:
-            assert self._failure is not None
-            return [AttemptReset(self._attempt + 1, self._failure), *self._send(now)]
-        drop: list[Any] = [Abort(self._call)] if self._call else []
-        self._call = 0
+        if self._call is None:
+            failure = self._failure
+            assert failure is not None
+            if late:  # woken too late to try again: the failure that is in the ledger stands
+                return self._end(self._with_failure(self._salvage(), failure))
+            return [AttemptReset(self._attempt + 1, failure), *self._send(now)]
+        drop = self._drop()
         if self._draining and self._decoder is not None:
-            return drop + self._conclude(self._decoder, None, now)
+            return [drop, *self._conclude(self._decoder, None, now)]
         failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
         if self._decoder is None:
-            return drop + self._give_up_or_retry(None, failure, [], now)
-        return drop + self._conclude(self._decoder, failure, now)
+            return [drop, *self._give_up_or_retry(None, failure, [], now)]
+        return [drop, *self._conclude(self._decoder, failure, now)]
 
     def _what_took_so_long(self, late: bool) -> str:
         if late:
@@ -255,15 +264,22 @@ class Exchange:
     def _cancelled(self, happening: Cancelled, now: float) -> list[Any]:
         if self._result is not None:
             return []
-        drop: list[Any] = [Abort(self._call)] if self._call else []
-        self._call = 0
-        if self._draining and self._decoder is not None:
-            return drop + self._conclude(self._decoder, None, now)
+        if not self._attempt:
+            raise LocalProtocolError("an Exchange is cancelled after its start")
         failure = Failure(kind="cancelled", message="cancelled by the caller")
-        if self._failure is None:  # else the attempt is in the ledger already
+        outputs: list[Any] = []
+        if self._call is not None:  # else the attempt is over and in the ledger
+            outputs.append(self._drop())
+            if self._draining and self._decoder is not None:
+                return outputs + self._conclude(self._decoder, None, now)
             self._note_attempt(failure, now)
-        outputs = drop + self._close_blocks()
-        return outputs + self._end(evolve(self._salvage(), stop_reason="aborted", error=failure))
+            outputs += self._close_blocks()
+        return outputs + self._end(self._with_failure(self._salvage(), failure))
+
+    def _drop(self) -> Abort:
+        assert self._call is not None
+        drop, self._call = Abort(self._call), None
+        return drop
 
     def _stale(self, happening: Any) -> list[Any]:
         self.ids.check(happening)
@@ -273,8 +289,7 @@ class Exchange:
 
     def _broken(self, error: RemoteProtocolError, events: list[Any], now: float) -> list[Any]:
         """The peer sent what cannot be read; the call is dropped."""
-        drop = Abort(self._call)
-        self._call = 0
+        drop = self._drop()
         failure = error.failure or Failure(kind="protocol", message=str(error))
         return [*events, drop, *self._give_up_or_retry(self._salvage(), failure, [], now)]
 
@@ -307,6 +322,8 @@ class Exchange:
     ) -> list[Any]:
         if not self._output:
             self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        if failure.request_id is None:
+            failure = evolve(failure, request_id=request_id_of(self._headers))
         self._note_attempt(failure, now)
         wait = self._backoff().wait(failure, self._attempt, self.seed)
         allowed = self.retry_after_output or not self._output
@@ -314,10 +331,12 @@ class Exchange:
             self._failure = failure
             self.wake_at = now + wait
             return events
-        response = response if response is not None else self._salvage()
-        if response.error is None or response.error.kind != failure.kind:
-            response = evolve(response, stop_reason=_stop_of(failure), error=failure)
-        return events + self._end(response)
+        return events + self._end(self._with_failure(response if response is not None else self._salvage(), failure))
+
+    def _with_failure(self, response: LlmResponse, failure: Failure) -> LlmResponse:
+        if response.error == failure:
+            return response
+        return evolve(response, stop_reason="aborted" if failure.kind == "cancelled" else "error", error=failure)
 
     def _backoff(self) -> Backoff:
         options: ProviderOptions = self.request.options
@@ -329,7 +348,7 @@ class Exchange:
         )
 
     def _note_attempt(self, failure: Failure | None, now: float) -> None:
-        request_id = None if failure is None else failure.request_id
+        request_id = request_id_of(self._headers) or (None if failure is None else failure.request_id)
         self._attempts.append(
             Attempt(self._attempt, self._began_at, now, status=self._status, request_id=request_id, failure=failure)
         )
@@ -349,6 +368,7 @@ class Exchange:
             provider=self.provider if response.provider is None else response.provider,
             notes=notes + response.notes,
             attempts=tuple(attempts),
+            request_id=request_id_of(self._headers) if response.request_id is None else response.request_id,
             headers=self._headers,
         )
 
@@ -356,10 +376,6 @@ class Exchange:
         self._result = self._dress(response, self._attempts)
         self.wake_at = None
         return [ResponseEnd(self._result), Done(self._result)]
-
-
-def _stop_of(failure: Failure) -> StopReason:
-    return "aborted" if failure.kind == "cancelled" else "error"
 
 
 def _longer(a: float | None, b: float | None) -> float | None:

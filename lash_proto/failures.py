@@ -112,6 +112,10 @@ _WORDS: dict[str, FailureKind] = {
     "model_capacity_exhausted": "quota",
     "insufficient_g1_credits_balance": "quota",
     "subscription_sharing_usage_limit_exceeded": "quota",
+    "subscription_sharing_workplace_individual_usage_limit_exceeded": "quota",
+    "enforced_spend_limit_reached": "quota",
+    "contract_spend_limit_reached": "quota",
+    "1308": "quota",  # GLM
     "overloaded_error": "overloaded",
     "overloaded": "overloaded",
     "server_is_overloaded": "overloaded",
@@ -139,8 +143,11 @@ _WORDS: dict[str, FailureKind] = {
     "cancelled": "cancelled",
 }
 
-# Words too broad to outrank what stands beside them: Groq and OpenAI call nearly every 4xx an `invalid_request_error`.
-_BROAD: frozenset[str] = frozenset({"invalid_request_error", "invalid_argument", "failed_precondition", "api_error"})
+# Words too broad to outrank what stands beside them: Groq and OpenAI call nearly every 4xx an `invalid_request_error`,
+# and OpenAI's `slow_down` comes with 503 and with 429.
+_BROAD: frozenset[str] = frozenset(
+    {"invalid_request_error", "invalid_argument", "failed_precondition", "api_error", "slow_down"}
+)
 
 _STATUSES: dict[int, FailureKind] = {
     400: "invalid_request",
@@ -173,7 +180,7 @@ _OVERFLOW = re.compile(
     r"|exceeds the context window"
     r"|exceeds .{0,80}maximum context length"
     r"|context window exceeded"
-    r"|input token count.*exceeds the maximum"
+    r"|input token count.{0,80}exceeds the maximum"
     r"|maximum prompt length is \d"
     r"|reduce the length of the messages"
     r"|maximum context length is \d"
@@ -238,25 +245,31 @@ def failure_of(
     """
     inner = unwrap_error(error)
     words = _words(inner)
-    said = inner if isinstance(inner, str) else None
-    for key in ("message", "detail", "error", "msg"):
-        said = said or get_str(inner, key)
+    said = _said(inner)
     message = redact_text(said) if said else _describe(status, words)
     if status is None or status < 400:
         status = _own_status(inner)
-    kind = kind_of(status, tuple(w.lower() for w in words), message)
+    # The reason is exact where the words beside it are not: RESOURCE_EXHAUSTED may be a second's limit or a month's.
+    # OpenRouter's own message says nothing; what its provider said stands in `metadata.raw`.
+    told = f"{message} {get_str(get_dict(inner, 'metadata'), 'raw') or ''}"
+    kind = kind_of(status, tuple(word.lower() for word in (*_reasons(inner), *words)), told)
     if kind == "other" and default is not None:
         kind = default
     if kind == "rate_limit" and _daily(inner):
         kind = "quota"
+    retryable = kind in _RETRYABLE or status == 409
+    if kind != "quota":
+        # The server knows best (WIRE 1g, 4g).
+        retryable = {"true": True, "false": False}.get(header(headers, "x-should-retry") or "", retryable)
+    wait = retry_after(headers)
     return Failure(
         kind=kind,
         message=message,
         status=status,
         code=words[0] if words else None,
         request_id=request_id,
-        retryable=kind in _RETRYABLE or status == 409,
-        retry_after=retry_after(headers) if headers else None,
+        retryable=retryable,
+        retry_after=_asked_wait(inner, message) if wait is None and kind in _MAY_ASK else wait,
         raw=redact_json(inner),
     )
 
@@ -269,12 +282,28 @@ def unwrap_error(error: Json) -> Json:
     return inner if inner else cast("Json", error)
 
 
+def _said(error: Json) -> str | None:
+    """The message, wherever the shape has it."""
+    if isinstance(error, str):
+        return error
+    for key in ("message", "detail", "error", "msg"):
+        if said := get_str(error, key):
+            return said
+    # FastAPI's list of what is wrong with a request (Mistral 422).
+    return "; ".join([said for detail in get_list(error, "detail") if (said := get_str(detail, "msg"))]) or None
+
+
 def _words(error: Json) -> tuple[str, ...]:
     """`code` before `type` before `status`: the first is what `Failure.code` shows."""
     found = [get_str(error, key) for key in ("code", "type", "status")]
-    found += [get_str(detail, "reason") for detail in get_list(error, "details")]  # google.rpc.ErrorInfo
-    found.append(get_str(get_dict(error, "details"), "error_code"))  # Anthropic's stable code
-    return tuple(word for word in found if word and word != "error")
+    return tuple(word for word in [*found, *_reasons(error)] if word and word != "error")
+
+
+def _reasons(error: Json) -> tuple[str, ...]:
+    """What stands in `details`: the reason of a google.rpc.ErrorInfo, Anthropic's stable `error_code`."""
+    found = [get_str(detail, "reason") for detail in get_list(error, "details")]
+    found.append(get_str(get_dict(error, "details"), "error_code"))
+    return tuple(word for word in found if word)
 
 
 def _own_status(error: Json) -> int | None:
@@ -294,6 +323,37 @@ def _daily(error: Json) -> bool:
             if "PerDay" in quota or "Daily" in quota:
                 return True
     return False
+
+
+_MAY_ASK: frozenset[str] = frozenset({"rate_limit", "quota", "overloaded"})
+
+# "34.07s", "120ms", "6m0s", "18h31m10s"
+_DURATION = r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?"
+_HINT = re.compile(r"(?:try again in|retry in|reset after)\s{0,3}" + _DURATION, re.IGNORECASE)
+
+
+def _asked_wait(error: Json, message: str) -> float | None:
+    """How long an error without a Retry-After asks to wait, in seconds: google.rpc.RetryInfo, Codex' reset, the text.
+
+    WIRE 1g, 3, 5g.
+    """
+    for detail in get_list(error, "details"):
+        match = re.fullmatch(_DURATION, get_str(detail, "retryDelay") or "")
+        if match is not None:
+            return _seconds(match)
+    reset = get_int(error, "resets_in_seconds")
+    if reset is not None and reset >= 0:
+        return float(reset)
+    match = _HINT.search(message)
+    return None if match is None else _seconds(match)
+
+
+def _seconds(duration: re.Match[str]) -> float | None:
+    hours, minutes, number, unit = duration.groups()
+    if hours is None and minutes is None and number is None:
+        return None
+    seconds = float(number or 0) / (1000 if unit == "ms" else 1)
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
 
 
 def _describe(status: int | None, words: tuple[str, ...]) -> str:
@@ -342,7 +402,7 @@ def retry_after(headers: Headers, now: float | None = None) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    return float(text) if text is not None and re.fullmatch(r"\s*\d+(\.\d+)?\s*", text) else None
+    return float(text) if text is not None and re.fullmatch(r"\s*\d{1,15}(\.\d{1,15})?\s*", text) else None
 
 
 def request_id_of(headers: Headers) -> str | None:

@@ -27,8 +27,8 @@ class Backoff:
         """How long to wait after attempt number `attempt` (from 1) failed so; None to give up."""
         if not failure.retryable or attempt > self.retries:
             return None
-        if failure.retry_after is not None:
+        if failure.retry_after:  # 0 says nothing: at once is when it failed
             return failure.retry_after if failure.retry_after <= LONGEST_RETRY_AFTER else None
         # Full delay less up to a quarter, as the vendors' SDKs do: clients that failed together do not return together.
-        delay = min(self.base_delay * 2.0 ** (attempt - 1), self.max_delay)
+        delay = min(self.base_delay * 2.0 ** min(attempt - 1, 64), self.max_delay)
         return delay * (1 - 0.25 * fraction(seed, attempt))

@@ -75,13 +75,14 @@ class Secret:
         return format("***", spec)
 
 
-# Shapes of credentials that turn up in providers' error texts. Masked ones (`sk-ab***yz`) hold `*` and stay.
+# Shapes of credentials that turn up in providers' error texts. Masked ones (`sk-ab***yz`) hold `*` and stay. A JWT is
+# looked for at the beginning of a word only: anywhere inside one, a megabyte of `eyJ` would cost hours.
 _CREDENTIAL = re.compile(
     r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"
     r"|(?:gsk|xai|hf|r8|gh[oupsr]|github_pat)[_-][A-Za-z0-9_]{16,}"
     r"|AIza[A-Za-z0-9_-]{30,}"
     r"|ya29\.[A-Za-z0-9_.-]{16,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
     r"|(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"
 )
 
@@ -158,15 +159,16 @@ def parse_json(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
     if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
         raise ValueError(f"JSON nested deeper than {max_depth} levels")
     try:
-        value, end = _scan(text, 0)
-        if end == len(text):
-            return value
-    except StopIteration:
-        pass
+        try:
+            value, end = _scan(text, 0)
+            if end == len(text):
+                return value
+        except StopIteration:
+            pass
+        # White space around the value, or an error that `loads` words better.
+        return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("JSON nested deeper than the caller's stack allows") from None
-    # White space around the value, or an error that `loads` words better.
-    return json.loads(text, parse_constant=_no_constant)
 
 
 def _depth(text: str) -> int:
@@ -273,14 +275,16 @@ def to_json(value: Value) -> JsonDict:
 
 def from_json(data: Mapping[str, Json]) -> Value:
     """The value whose JSON form this is, whatever its class. Raises `JsonFormError`."""
-    version = data.get("v", VERSION)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise JsonFormError(f"v: {version!r} is no version")
+    return _load_value(data, "$")
+
+
+def _check_version(version: Json, path: str) -> None:
+    if type(version) is not int or version < 1:
+        raise JsonFormError(f"{path}.v: {version!r} is no version")
     if version > VERSION:
         raise JsonFormError(
-            f"v: written by a newer lash (form {version}, this one reads up to {VERSION}); upgrade lash"
+            f"{path}.v: written by a newer lash (form {version}, this one reads up to {VERSION}); upgrade lash"
         )
-    return _load_value({key: item for key, item in data.items() if key != "v"}, "$")
 
 
 _Load: TypeAlias = Callable[[Json, str], Any]
@@ -358,10 +362,12 @@ def _load_value(data: Json, path: str) -> Value:
     if not isinstance(data, Mapping):
         raise JsonFormError(f"{path}: expected an object")
     data = cast("Mapping[str, Json]", data)
+    if "v" in data:  # a form put together from the forms of its parts has one in each
+        _check_version(data["v"], path)
     key, class_ = _class_of(data)
     if class_ is None:
         # A tag is known once its module is imported, and whoever only reads saved forms may have imported none.
-        for module in ("replies", "models"):
+        for module in ("replies", "models", "faux.script", "providers.handle"):
             import_module(f".{module}", __package__)
         key, class_ = _class_of(data)
     if class_ is None:
@@ -373,7 +379,7 @@ def _load_value(data: Json, path: str) -> Value:
         loader = plan.loaders.get(name)
         if loader is not None:
             arguments[loader[0]] = loader[1](item, f"{path}.{name}")
-        elif name != key:
+        elif name not in (key, "v"):
             unknown[name] = item
     for name in plan.required:
         if name not in data:

@@ -38,7 +38,7 @@ MAX_BLOCKS = 10_000
 """Blocks in one response."""
 
 _BLANK = b" \t\r\n"
-_BENT = (TypeError, KeyError, AttributeError, ValueError, IndexError)
+_BENT = (TypeError, KeyError, AttributeError, ValueError, IndexError, OverflowError, RecursionError)
 
 _Mode = Literal["", "sse", "json", "array", "error"]
 
@@ -101,6 +101,14 @@ class DialectDecoder:
     def _before_end(self, out: list[StreamEvent]) -> None:
         """The body is over; open blocks are about to be closed."""
 
+    def _stop_reason(self, content: tuple[Part, ...]) -> StopReason:
+        """Why the model stopped, by the provider's word and the content."""
+        return stop_reason_of(self.raw_stop_reason, self.STOPS, content)
+
+    def _stop_message(self, word: str) -> str:
+        """What to tell where that word is an error."""
+        return f"the model stopped with {word}"
+
     # --- the contract ----------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[StreamEvent]:
@@ -108,7 +116,8 @@ class DialectDecoder:
         if self._fault is not None:
             raise self._fault
         out: list[StreamEvent] = []
-        self._guard(self._feed, data, out)
+        if not self._deaf:
+            self._guard(self._feed, data, out)
         return out
 
     def end(self) -> list[StreamEvent]:
@@ -118,7 +127,8 @@ class DialectDecoder:
         out: list[StreamEvent] = []
         if not self._over:
             self._over = True
-            self._guard(self._finish_feed, b"", out)
+            if not self._deaf:
+                self._guard(self._finish_feed, b"", out)
             self._guard(self._close, b"", out)
         return out
 
@@ -182,17 +192,17 @@ class DialectDecoder:
     # --- bytes in --------------------------------------------------------------------------------------------------
 
     def _guard(self, step: Callable[[bytes, list[StreamEvent]], None], data: bytes, out: list[StreamEvent]) -> None:
-        if self._deaf or self._fault is not None:
+        if self._fault is not None:
             return
         try:
             step(data, out)
         except RemoteProtocolError as error:
-            self._stumble(error)
+            self._stumble(error, out)
         except _BENT as error:
             message = f"the {self.api} stream holds something it should not: {type(error).__name__}"
-            self._stumble(RemoteProtocolError(message, failure=Failure(kind="protocol", message=message)))
+            self._stumble(RemoteProtocolError(message, failure=Failure(kind="protocol", message=message)), out)
 
-    def _stumble(self, error: RemoteProtocolError) -> None:
+    def _stumble(self, error: RemoteProtocolError, out: list[StreamEvent]) -> None:
         if self.ended:
             self._deaf = True
             return
@@ -201,6 +211,8 @@ class DialectDecoder:
         if error.failure is None:
             error.failure = Failure(kind="protocol", message=str(error))
         self._fault = error
+        self.ended = True
+        self.blocks.close_all(out)  # each Start has its End, and from here on only the fault is told
 
     def _feed(self, data: bytes, out: list[StreamEvent]) -> None:
         if self._mode == "sse":
@@ -252,7 +264,9 @@ class DialectDecoder:
         if self._size <= limit:
             self._pieces.append(data)
         elif self._mode == "error":
-            self._pieces.append(data[: max(0, limit - (self._size - len(data)))])
+            room = limit - (self._size - len(data))
+            if room > 0:
+                self._pieces.append(data[:room])
         else:
             raise RemoteProtocolError(f"a body of more than {limit} bytes")
 
@@ -268,6 +282,8 @@ class DialectDecoder:
         try:
             data = parse_json(text)
         except ValueError as error:
+            if not text.strip():  # `data:` with nothing behind it is an event all the same; some keep alive with it
+                return
             raise RemoteProtocolError(f"an event of the {self.api} stream is not JSON: {error}") from None
         self._event(name, data, out)
         if len(self.blocks.content) > MAX_BLOCKS:
@@ -319,7 +335,8 @@ class DialectDecoder:
     # --- the answer ------------------------------------------------------------------------------------------------
 
     def _cut(self) -> RemoteProtocolError:
-        if self._size == 0 and not self._understood and self._mode in ("sse", "array") and self._over:
+        said = (header(self.headers, "content-type") or "").lower()
+        if self._over and self._mode == "sse" and not self._understood and "event-stream" not in said:
             return self._not_ours("the body holds no event")
         message = f"the {self.api} response ended before its end was said"
         return RemoteProtocolError(
@@ -329,13 +346,13 @@ class DialectDecoder:
 
     def _response(self, error: Failure | None) -> LlmResponse:
         content = self.blocks.parts()
-        stop: StopReason = "error" if error is not None else stop_reason_of(self.raw_stop_reason, self.STOPS, content)
+        stop: StopReason = "error" if error is not None else self._stop_reason(content)
         if stop == "error" and error is None:
             word = self.raw_stop_reason or ""
             kind = kind_of(None, (word.lower(),), word)
             error = Failure(
                 kind=kind,
-                message=f"the model stopped with {word}",
+                message=self._stop_message(word),
                 code=word,
                 request_id=request_id_of(self.headers),
                 retryable=kind in ("server", "overloaded"),
@@ -367,7 +384,8 @@ def stop_reason_of(word: str | None, stops: Mapping[str, StopReason], content: t
     return "tool_use" if any(isinstance(part, ToolCallPart) for part in content) else "stop"
 
 
-_TAGS = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# Linear on a megabyte of `<`: a script that is never closed goes to the end, and no tag holds another.
+_TAGS = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)|<[^<>]*+>", re.DOTALL | re.IGNORECASE)
 
 
 def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
