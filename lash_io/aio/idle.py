@@ -1,0 +1,81 @@
+"""Connections that wait for another request, by event loop: none can be used in another loop than its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+
+from lash_proto.http1 import Origin
+
+from .loops import current_loop, poster
+
+__all__ = ["Idle"]
+
+C = TypeVar("C")
+
+LIMIT = 100
+"""Idle connections kept to one origin; the longest idle goes first."""
+
+
+class Idle(Generic[C]):
+    """The idle connections of one transport. `drop` closes one of them, without waiting."""
+
+    def __init__(self, drop: Callable[[C], None]) -> None:
+        self._drop = drop
+        self._loops: dict[Any, _Kept[C]] = {}
+
+    def take(self, origin: Origin) -> C | None:
+        """The one used last in this loop, which is the likeliest to live; None where there is none."""
+        here = self._loops.get(current_loop())
+        kept = None if here is None else here.origins.get(origin)
+        return kept.pop() if kept else None
+
+    def give(self, origin: Origin, connection: C) -> None:
+        """Keep one for later."""
+        loop = current_loop()
+        here = self._loops.get(loop)
+        if here is None:
+            here = self._loops[loop] = _Kept(poster())
+            here.guard = self._until_the_end(loop)
+            _begin(here.guard)
+        kept = here.origins.setdefault(origin, [])
+        kept.append(connection)
+        if len(kept) > LIMIT:
+            self._drop(kept.pop(0))
+
+    def close(self) -> None:
+        """Drop them all, each in its own loop."""
+        for here in self._loops.values():
+            origins, here.origins = here.origins, {}
+            here.post(lambda origins=origins: self._drop_all(origins))  # type: ignore[misc]
+
+    def _drop_all(self, origins: dict[Origin, list[C]]) -> None:
+        for connections in origins.values():
+            for connection in connections:
+                self._drop(connection)
+
+    async def _until_the_end(self, loop: Any) -> AsyncGenerator[None]:
+        """A loop that ends finishes its asynchronous generators first: the last moment for its connections."""
+        try:
+            yield
+        finally:
+            self._drop_all(self._loops.pop(loop).origins)
+
+
+@define(eq=False)
+class _Kept(Generic[C]):
+    """What is kept in one loop."""
+
+    post: Callable[[Callable[[], object]], None]
+    origins: dict[Origin, list[C]] = field(factory=dict)
+    guard: AsyncGenerator[None] | None = None
+
+
+def _begin(generator: AsyncGenerator[None]) -> None:
+    """To its first yield, which it reaches without waiting; the loop gets to know of it here."""
+    try:
+        generator.__anext__().send(None)
+    except StopIteration:
+        pass

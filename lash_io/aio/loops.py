@@ -1,0 +1,50 @@
+"""Which event loop is this? The one question that anyio leaves open, for idle connections and cancels from a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["current_loop", "in_trio", "poster"]
+
+
+def in_trio() -> bool:
+    """Whether the caller runs under trio; if not, it is asyncio or one of its kind."""
+    trio = sys.modules.get("trio")  # who runs under it has imported it
+    return trio is not None and trio.lowlevel.in_trio_task()
+
+
+def current_loop() -> Any:
+    """The event loop itself, or trio's token: one object for each run."""
+    if in_trio():
+        import trio
+
+        return trio.lowlevel.current_trio_token()
+    return asyncio.get_running_loop()
+
+
+def poster() -> Callable[[Callable[[], object]], None]:
+    """What calls a function in this loop, from any thread. Where the loop is over it does nothing."""
+    if in_trio():
+        import trio
+
+        token = trio.lowlevel.current_trio_token()
+
+        def post_to_trio(function: Callable[[], object]) -> None:
+            try:
+                token.run_sync_soon(function)
+            except trio.RunFinishedError:
+                pass
+
+        return post_to_trio
+    loop = asyncio.get_running_loop()
+
+    def post(function: Callable[[], object]) -> None:
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # closed
+            pass
+
+    return post

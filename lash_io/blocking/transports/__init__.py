@@ -1,0 +1,7 @@
+"""What performs CallHttp, one file each."""
+
+from __future__ import annotations
+
+from .stream import StreamTransport
+
+__all__ = ["StreamTransport"]

@@ -1,0 +1,157 @@
+"""The drivers: every machine, the same on blocking code, asyncio and trio."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import anyio
+import pytest
+
+from lash_io.cancel import CancelToken
+from lash_proto.effects import AskHost, CallHttp, RunTool
+from lash_proto.failures import LocalProtocolError
+from lash_proto.machine import Done
+from tests.io.loopback import PATIENCE, Server, until_hung_up
+from tests.io.machines import Toy
+from tests.io.worlds import WORLDS, FakeClock, run_all
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def add(effect: RunTool) -> int:
+    arguments = effect.call.arguments
+    return int(arguments["a"]) + int(arguments["b"])
+
+
+async def add_async(effect: RunTool) -> int:
+    await anyio.lowlevel.checkpoint()
+    return add(effect)
+
+
+def approve(effect: AskHost) -> str:
+    return f"{effect.name} {effect.value}: no"
+
+
+def stream(clock: Any) -> Any:
+    return lambda twin: twin.transports.StreamTransport(clock=clock)
+
+
+def toy_outcome(answers: dict[int, Any], now: float) -> list[tuple[list[Any], Any]]:
+    events = ["begin", *(("ended", id) for id in answers), "again", "drop"]
+    return [(events, (answers, now))]
+
+
+@pytest.mark.parametrize("tool", [add, add_async])
+def test_a_machine_with_several_effects_in_flight(world: str, tool: Any) -> None:
+    if world == "blocking" and tool is add_async:
+        pytest.skip("blocking code awaits nothing")
+    clock = FakeClock(patience=0.1)
+    with Server([HELLO]) as one, Server([HELLO]) as two, Server([until_hung_up]) as three:
+        outcome = run_all(
+            world, stream(clock), [Toy((one.url, two.url, three.url))], clock=clock, run_tool=tool, ask_host=approve
+        )
+        assert three.hung_up.wait(PATIENCE)
+    assert outcome == toy_outcome({1: b"hello", 2: b"hello", 3: 3, 4: "approve rm -rf: no"}, 1065.0)
+
+
+def test_an_exception_in_a_tool_is_news_for_the_machine(world: str) -> None:
+    def broken(effect: RunTool) -> None:
+        raise ZeroDivisionError("key sk-0123456789abcdef0123")
+
+    clock = FakeClock(patience=0.1)
+    with Server([HELLO]) as one, Server([HELLO]) as two, Server([until_hung_up]) as three:
+        outcome = run_all(
+            world, stream(clock), [Toy((one.url, two.url, three.url))], clock=clock, run_tool=broken, ask_host=approve
+        )
+    answers = {1: b"hello", 2: b"hello", 3: "ZeroDivisionError: key ***", 4: "approve rm -rf: no"}
+    assert outcome == toy_outcome(answers, 1065.0)
+
+
+def test_a_token_ends_effects_that_overlap(world: str) -> None:
+    token = CancelToken()
+
+    def cancel(effect: RunTool) -> None:
+        token.cancel()
+
+    with Server([until_hung_up]) as one, Server([until_hung_up]) as two:
+        outcome = run_all(
+            world,
+            lambda twin: twin.transports.StreamTransport(),
+            [Toy((one.url, two.url, ""))],
+            cancel=token,
+            run_tool=cancel,
+            ask_host=approve,
+        )
+        assert outcome == [(["begin"], "cancelled")]
+
+
+class Stuck:
+    """Waits for nothing and is not done."""
+
+    wake_at = None
+
+    def start(self, now: float) -> list[Any]:
+        return []
+
+    def receive(self, happening: Any, now: float) -> list[Any]:
+        raise AssertionError("nothing happened")
+
+
+def test_a_machine_that_waits_for_nothing_is_a_mistake(world: str) -> None:
+    with pytest.raises(LocalProtocolError, match="Stuck is not done"):
+        run_all(world, lambda twin: Idle(), [Stuck()])
+
+
+def test_an_effect_that_nobody_performs_is_a_mistake(world: str) -> None:
+    with pytest.raises(LocalProtocolError, match="nothing here performs AskHost"):
+        run_all(world, lambda twin: Idle(), [Asker()])
+
+
+class Asker(Stuck):
+    """Asks the host."""
+
+    def start(self, now: float) -> list[Any]:
+        return [AskHost(1, "approve")]
+
+
+class Sleeper:
+    """Wants to be woken in an hour."""
+
+    wake_at: float | None = None
+
+    def start(self, now: float) -> list[Any]:
+        self.wake_at = now + 3600
+        return ["asleep"]
+
+    def receive(self, happening: Any, now: float) -> list[Any]:
+        return [Done((type(happening).__name__, now))]
+
+
+def test_a_machine_with_nothing_in_flight_is_woken_at_its_time(world: str) -> None:
+    assert run_all(world, lambda twin: Idle(), [Sleeper()], clock=FakeClock()) == [(["asleep"], ("Woke", 4600.0))]
+
+
+def test_a_token_ends_a_wait_with_nothing_in_flight(world: str) -> None:
+    token = CancelToken()
+    timer = threading.Timer(0.02, token.cancel)
+    timer.start()
+    ((events, (news, _)),) = run_all(world, lambda twin: Idle(), [Sleeper()], cancel=token)
+    timer.join()
+    assert (events, news) == (["asleep"], "Cancelled")
+
+
+class Idle:
+    """A transport for machines that make no call."""
+
+    def open(self, call: CallHttp) -> Any:
+        raise AssertionError("no call was expected")
+
+    def close(self) -> None:
+        pass
