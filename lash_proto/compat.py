@@ -6,11 +6,17 @@ codec given none, or another dialect's, uses its defaults.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from attrs import frozen
 
 from .values import Value
+
+ThinkingFormat: TypeAlias = Literal[
+    "none", "openai", "openrouter", "deepseek", "zai", "together", "qwen", "qwen-chat-template", "string"
+]
+"""Ways in which Chat Completions servers are told how much to reason; what each sends stands in the encoder."""
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -20,6 +26,48 @@ class ChatCompat(Value):
     tag: ClassVar = ("type", "chat_compat")
     finish_reason_required: bool = True
     """False: the server may end a whole answer without a finish_reason (WIRE 12.1)."""
+    reasoning_in_output: bool = True
+    """False: `completion_tokens` leaves the reasoning tokens out, as xAI's does (WIRE 2e)."""
+    system_role: Literal["system", "developer"] = "system"
+    """OpenAI takes both and most other servers only `system`; its older reasoning models want `developer`."""
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    """OpenAI's reasoning models refuse the old name; most other servers know only that (WIRE 2b, 2h)."""
+    usage_in_stream: bool = True
+    """Whether `stream_options.include_usage` is sent."""
+    thinking_format: ThinkingFormat = "openai"
+    """How a reasoning level or budget is written; "none": the server has no field for it."""
+    effort_words: Mapping[str, Any] | None = None
+    """The server's words for our levels where they differ; None for a level that it does not have."""
+    effort_beside_thinking: bool = False
+    """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
+    budget_field: str | None = None
+    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    replay_reasoning: bool = True
+    """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
+    reasoning_content_required: bool = False
+    """Every assistant message needs `reasoning_content`, if need be an empty one (DeepSeek with tools)."""
+    tool_result_name: bool = False
+    """Tool messages carry the tool's `name`."""
+    assistant_after_tool_result: bool = False
+    """A user message may not follow a tool message: an assistant message is put between."""
+    content_required: bool = False
+    """Assistant content is `""` where it would be null."""
+    tools_with_history: bool = False
+    """`tools: []` is sent where the history has calls and the request no tools (LiteLLM before Anthropic)."""
+    strict_tools: bool = True
+    """Whether a tool may say `strict`."""
+    custom_tools: bool = True
+    """Whether there are custom tools, with grammars or without."""
+    json_schema: bool = True
+    """False: of structured output the server has only `json_object` (DeepSeek)."""
+    prompt_cache_key: bool = True
+    """Whether `session_id` is sent as `prompt_cache_key`."""
+    cache_marks: Literal["openai", "anthropic"] | None = None
+    """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), `cache_control`."""
+    session_headers: tuple[str, ...] = ()
+    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
+    mistral: bool = False
+    """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -27,6 +75,55 @@ class ResponsesCompat(Value):
     """Responses servers."""
 
     tag: ClassVar = ("type", "responses_compat")
+    system_role: Literal["instructions", "developer", "system"] = "instructions"
+    """Where the system text goes: the field `instructions`, or a first message of that role."""
+    default_instructions: str | None = None
+    """Sent where the request has no system text, for servers that refuse an empty `instructions` (WIRE 3)."""
+    store: bool | None = False
+    """The `store` that is sent where the options say nothing; None: none is sent (GitHub Copilot, WIRE 7)."""
+    encrypted_reasoning: bool = True
+    """Ask for encrypted reasoning, so that it can be sent back without being stored (WIRE 1h). False for models that do
+    not reason: OpenAI's own (gpt-4o, gpt-4.1) refuse the question."""
+    stream_only: bool = False
+    """The server streams whatever was asked for (WIRE 3)."""
+    refuses: tuple[str, ...] = ()
+    """Body fields that the server refuses, `store` standing for `store: true`: to need one is an UnsupportedRequest."""
+    strict_tools: bool | None = False
+    """The `strict` of a tool that says nothing. It is always sent: left out it would mean true (WIRE 1b)."""
+    effort_words: Mapping[str, Any] | None = None
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
+    min_output_tokens: int = 16
+    """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
+    cache_breakpoints: bool = False
+    """Whether content parts take `prompt_cache_breakpoint` (GPT-5.6 and later, WIRE 1b)."""
+    cache_lifetime: Literal["retention", "options"] | None = "retention"
+    """How a long cache is asked for: `prompt_cache_retention`, or `prompt_cache_options` (GPT-5.6 and later); None: the
+    server has neither."""
+    headers: Mapping[str, str] | None = None
+    """Headers that every request to the server has."""
+    session_header: str | None = None
+    """A header that carries the session beside `prompt_cache_key`: `session-id` (Codex), `x-session-id` (OpenRouter)."""
+
+
+# The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
+CODEX = ResponsesCompat(
+    default_instructions="You are a helpful assistant.",
+    stream_only=True,
+    refuses=(
+        "store",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "previous_response_id",
+        "metadata",
+        "user",
+        "truncation",
+    ),
+    strict_tools=None,
+    cache_lifetime=None,
+    headers={"openai-beta": "responses=experimental", "originator": "lash"},
+    session_header="session-id",
+)
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -36,6 +133,14 @@ class AnthropicCompat(Value):
     tag: ClassVar = ("type", "anthropic_compat")
     message_stop_required: bool = True
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
+    adaptive_thinking: bool = True
+    """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    sampling: bool = True
+    """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
+    empty_signature_allowed: bool = False
+    """True: the server signs no thinking and wants it back with `signature: ""` (WIRE 4h)."""
+    session_headers: tuple[str, ...] = ()
+    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -43,6 +148,22 @@ class GoogleCompat(Value):
     """Gemini API and Code Assist."""
 
     tag: ClassVar = ("type", "google_compat")
+    json_schema: bool = True
+    """False: tools and structured output take the OpenAPI subset only, as Claude behind Code Assist does (WIRE 5b)."""
+    thinking: Literal["level", "budget"] = "level"
+    """How a reasoning level is said: `thinkingLevel` from Gemini 3 on, a `thinkingBudget` before (WIRE 5b)."""
+    call_ids_required: bool = False
+    """Send a call's id also where the model gave none: Claude and gpt-oss behind Code Assist want one (WIRE 5b)."""
+    signature_sentinel: bool = True
+    """Mark calls that no Gemini made with Google's documented word, without which Gemini 3 refuses them (WIRE 5h)."""
+    tool_result_parts: bool = True
+    """False: before Gemini 3 pictures do not go inside a `functionResponse`; they follow in a content of their own."""
+    validated_mode: bool = True
+    """Whether a strict tool is asked for by the mode VALIDATED, which Gemini has from 2.5 on (WIRE 5h)."""
+    server_tool_calls: bool = True
+    """Whether mixing Google's tools with functions is asked for; Gemini 3 wants it, Vertex and older ones refuse it."""
+    labels: bool = False
+    """Whether `metadata` is sent as `labels`: Vertex and Code Assist have them, the Gemini API has not (WIRE 5b)."""
 
 
 Compat: TypeAlias = ChatCompat | ResponsesCompat | AnthropicCompat | GoogleCompat

@@ -29,7 +29,7 @@ from ..values import Headers, Json, clean, header, parse_json
 from ._blocks import Blocks
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
-"""A whole JSON body larger than this is refused; pictures of tens of megabytes fit."""
+"""A body larger than this is refused, streamed or whole; pictures of tens of megabytes fit."""
 
 MAX_ERROR_BYTES = 1024 * 1024
 """Of an error body only this much is kept."""
@@ -216,8 +216,12 @@ class DialectDecoder:
 
     def _feed(self, data: bytes, out: list[StreamEvent]) -> None:
         if self._mode == "sse":
-            for name, text in self._sse.receive(data):
+            self._size += len(data)
+            over = self._size - MAX_BODY_BYTES
+            for name, text in self._sse.receive(data if over <= 0 else data[: max(0, len(data) - over)]):
                 self._take(name, text, out)
+            if over > 0:
+                raise RemoteProtocolError(f"a body of more than {MAX_BODY_BYTES} bytes")
         elif self._mode == "":
             self._sniff(data, out)
         elif self._mode == "array":

@@ -1,0 +1,65 @@
+"""Gemini's `usageMetadata`, which every chunk of a stream repeats as it grows (WIRE 5e)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...usage import LlmUsage
+from ...values import JsonDict, get_int, get_list, get_str
+
+_COUNTS: Final = (
+    "promptTokenCount",
+    "cachedContentTokenCount",
+    "toolUsePromptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "totalTokenCount",
+)
+
+
+def add_counts(before: JsonDict, said: JsonDict) -> JsonDict:
+    """The counts as of this object.
+
+    Google leaves out zeros, and fields vanish from later chunks (pydantic-ai#5205). Where what is there makes the
+    total, what is not there is nought; where it does not, what was said of it last stands.
+    """
+    counts = {key: value for key, value in said.items() if value is not None}
+    if not _adds_up(counts):
+        return {**before, **counts}
+    if "cachedContentTokenCount" in before:  # part of the prompt: the total cannot tell of it
+        counts.setdefault("cachedContentTokenCount", before["cachedContentTokenCount"])
+    return counts
+
+
+def _adds_up(counts: JsonDict) -> bool:
+    """Whether the counts of one object make its total: then what it leaves out is nought, and else it is not said."""
+    parts = ("promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount")
+    total = get_int(counts, "totalTokenCount")
+    return total is not None and total == sum(get_int(counts, key) or 0 for key in parts)
+
+
+def usage_of(counts: JsonDict) -> LlmUsage | None:
+    """The usage that the counts tell; None where there is no count among them."""
+    number = {key: get_int(counts, key) for key in _COUNTS}
+    if all(count is None for count in number.values()):
+        return None
+    cached = max(0, number["cachedContentTokenCount"] or 0)
+    thoughts = number["thoughtsTokenCount"]
+    # The prompt holds the cached part, candidates do not hold the thoughts (WIRE 5e). What Google's own tools read
+    # (toolUsePromptTokenCount) is in neither; it stays in `raw`, as in Google's SDK and the recordings.
+    return LlmUsage(
+        input_tokens=max(0, (number["promptTokenCount"] or 0) - cached),
+        cached_input_tokens=cached,
+        output_tokens=max(0, number["candidatesTokenCount"] or 0) + max(0, thoughts or 0),
+        reasoning_tokens=None if thoughts is None else max(0, thoughts),
+        audio_input_tokens=_audio(counts, "promptTokensDetails"),
+        audio_output_tokens=_audio(counts, "candidatesTokensDetails"),
+        raw=counts,
+    )
+
+
+def _audio(counts: JsonDict, key: str) -> int:
+    found = (
+        get_int(detail, "tokenCount") for detail in get_list(counts, key) if get_str(detail, "modality") == "AUDIO"
+    )
+    return sum(max(0, count or 0) for count in found)
