@@ -102,7 +102,7 @@ class ResponsesCompat(Value):
     headers: Mapping[str, str] | None = None
     """Headers that every request to the server has."""
     session_header: str | None = None
-    """A header that carries the session beside `prompt_cache_key`: `session-id` (Codex), `x-session-id` (OpenRouter)."""
+    """A header that carries `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
 
 
 # The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.

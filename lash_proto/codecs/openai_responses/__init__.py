@@ -1,4 +1,4 @@
-"""OpenAI's Responses API, and whoever speaks it: Codex, Azure, GitHub Copilot, xAI, OpenRouter, LM Studio."""
+"""OpenAI's Responses API, and whoever speaks it: Codex, Azure, GitHub Copilot, xAI and others (WIRE 1, 3)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,36 @@ from typing import ClassVar
 from attrs import frozen
 
 from ...compat import ResponsesCompat
+from ...http import HttpRequest
+from ...messages import LlmRequest
 from ...models import ModelSpec
 from .decode import ResponsesDecoder
+from .encode import encode
+from .options import ResponsesOptions
+
+__all__ = ["OpenAIResponses", "ResponsesDecoder", "ResponsesOptions"]
 
 
 @frozen(weakref_slot=False)
 class OpenAIResponses:
-    """The codec. `provider` is the kind it speaks to, `compat` how its servers differ where a model does not say."""
+    """The codec `openai-responses`. `compat` is what holds for models that do not bring their own."""
 
     api: ClassVar[str] = "openai-responses"
+
     provider: str | None = None
     compat: ResponsesCompat = ResponsesCompat()
+
+    def encode(self, request: LlmRequest, model: str | ModelSpec, *, stream: bool = True) -> HttpRequest:
+        """`POST /responses`. Raises UnsupportedRequest for what the dialect, or this server of it, cannot say."""
+        return encode(self, request, ModelSpec.of(model), stream)
 
     def decoder(
         self, *, status: int, headers: Sequence[tuple[str, str]], model: str | ModelSpec | None = None
     ) -> ResponsesDecoder:
         """A fresh decoder for one response."""
-        spec = ModelSpec.of(model) if model is not None else None
+        spec = None if model is None else ModelSpec.of(model)
         return ResponsesDecoder(self.api, self.provider, status, tuple(headers), spec)
+
+    def compat_of(self, spec: ModelSpec) -> ResponsesCompat:
+        """The model's flags where they are this dialect's, else the codec's."""
+        return spec.compat if isinstance(spec.compat, ResponsesCompat) else self.compat

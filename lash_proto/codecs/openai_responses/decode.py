@@ -232,7 +232,7 @@ class ResponsesDecoder(DialectDecoder):
         if item.call is not None:
             if not item.call.pieces:  # gateways that put the arguments into `added` and send no delta
                 add_arguments(item.call, item.told, out)
-            self._finish_call(item.call, item.told, out)
+            self._finish_call(item, item.call, {**item.told, "status": None}, out)
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -374,12 +374,12 @@ class ResponsesDecoder(DialectDecoder):
         call = cast("CallBlock", item.call)
         self._introduce(call, told, out)
         add_arguments(call, told, out)
-        self._finish_call(call, told, out)
+        self._finish_call(item, call, told, out)
 
-    def _finish_call(self, call: CallBlock, told: JsonDict, out: list[StreamEvent]) -> None:
+    def _finish_call(self, item: OutputItem, call: CallBlock, told: JsonDict, out: list[StreamEvent]) -> None:
         if call.index < 0 and call.id:
             self.blocks.start_call(call, self.id, out)
-        call.provider_data = call_data(told)
+        call.provider_data = call_data(item.kind, told)
         self.blocks.close(call, out)
 
     def _complete_opaque(self, item: OutputItem, told: JsonDict, out: list[StreamEvent]) -> None:

@@ -16,8 +16,12 @@ from .._blocks import CallBlock, TextBlock
 CALLS: dict[str, Literal["function", "custom"]] = {"function_call": "function", "custom_tool_call": "custom"}
 """The item types that are calls of the client's own tools."""
 
-# What a ToolCallPart says itself; the rest of the item (id, status, namespace, caller) is kept for the replay.
-_SAID = frozenset({"type", "call_id", "name", "arguments", "input"})
+# What a ToolCallPart says itself; the rest of the item (id, status, namespace, caller) is kept for the replay. A custom
+# call has a status in output only: as input the vendor's SDK knows none.
+_SAID = {
+    "function_call": frozenset({"type", "call_id", "name", "arguments"}),
+    "custom_tool_call": frozenset({"type", "call_id", "name", "input", "status"}),
+}
 
 
 @define(eq=False)
@@ -75,9 +79,9 @@ def message_data(told: JsonDict, index: int) -> dict[str, Any]:
     return data
 
 
-def call_data(told: JsonDict) -> dict[str, Any]:
+def call_data(kind: str, told: JsonDict) -> dict[str, Any]:
     """What the encoder puts back into a call beside what the ToolCallPart says."""
-    return {key: value for key, value in told.items() if key not in _SAID and value not in (None, "in_progress")}
+    return {key: value for key, value in told.items() if key not in _SAID[kind] and value is not None}
 
 
 def reasoning_text(told: JsonDict) -> str:

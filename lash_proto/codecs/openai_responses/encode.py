@@ -1,0 +1,288 @@
+"""Requests as Responses bodies (WIRE 1b, 3).
+
+Decisions.
+- System text goes into `instructions`: every server of this dialect knows the field. A server that wants it as a
+  message has a flag.
+- `store: false`, and encrypted reasoning asked for: the conversation is the caller's, nothing is left at the provider,
+  and reasoning still goes back to the model. Options and compat change both.
+- `strict` is said of every tool, because leaving it out means true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from ...compat import ResponsesCompat
+from ...errors import UnsupportedRequest
+from ...http import HttpRequest
+from ...messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, Tool, ToolDefinition
+from ...models import ModelSpec
+from ...values import Json, JsonDict
+from .._encoder import check_name, http_request, refuse_in_extra_body
+from .input import NAME, InputItems
+
+if TYPE_CHECKING:
+    from . import OpenAIResponses
+
+_NAME_RULE = "letters, digits, _ and -, at most 64"
+_LEVELS = {
+    "off": "none",
+    "minimal": "minimal",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "xhigh",
+    "max": "max",
+}
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_MAX_KEY = 64
+_MAX_REQUEST_ID = 512
+
+
+def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream: bool) -> HttpRequest:
+    """`POST /responses`. Raises UnsupportedRequest for what the dialect, or this server of it, cannot say."""
+    compat = codec.compat_of(spec)
+    options = request.options
+    notes: list[str] = []
+    stream = stream or compat.stream_only
+    _refuse_what_is_missing(request, options)
+    store = _option(options, "store")
+    store = compat.store if store is None else store
+    short = options.get("cache_retention", "short") != "none"
+    items = InputItems(
+        codec.provider, codec.api, spec.id, compat, store is True, compat.cache_breakpoints and short, notes
+    )
+
+    body: JsonDict = {"model": spec.id}
+    instructions = _system(request.system, compat, items, notes)
+    if instructions is not None:
+        body["instructions"] = instructions
+    for number, message in enumerate(request.messages):
+        items.add(message, f"messages[{number}]")
+    items.keep_latest_marks()
+    body["input"] = items.items
+    _tools(request, compat, body)
+    _output(request, options, body)
+    _reasoning(options, compat, body)
+    _sampling(request, options, compat, body, notes)
+    _cache(request, options, compat, body, notes)
+    if store is not None:
+        body["store"] = store
+    _include(options, compat, store is True, body)
+    body["stream"] = stream
+
+    if not items.items and not _goes_on(body, options):
+        raise UnsupportedRequest("messages", "Responses needs some input")
+    _refuse_fields(body, compat)
+    return http_request("/responses", body, options, stream=stream, headers=_headers(request, compat), notes=notes)
+
+
+def _option(options: ProviderOptions, name: str) -> Any:
+    """An option that only ResponsesOptions have: None in others, and where it is unset."""
+    return options.get(name) if hasattr(options, name) else None
+
+
+def _refuse_what_is_missing(request: LlmRequest, options: ProviderOptions) -> None:
+    if request.stop:
+        raise UnsupportedRequest("stop", "Responses has no stop sequences")
+    if request.seed is not None:
+        raise UnsupportedRequest("seed", "Responses has no seed")
+    refuse_in_extra_body(options, "n", "one answer a request")
+
+
+def _goes_on(body: JsonDict, options: ProviderOptions) -> bool:
+    extra: Mapping[str, Any] = options.get("extra_body") or {}
+    return any(key in body or extra.get(key) for key in ("previous_response_id", "conversation", "prompt"))
+
+
+def _refuse_fields(body: JsonDict, compat: ResponsesCompat) -> None:
+    for name in compat.refuses:
+        value = body.get(name)
+        if value is not None and value is not False:
+            raise UnsupportedRequest(name, "this server refuses it")
+
+
+def _system(
+    system: str | tuple[TextPart, ...] | None, compat: ResponsesCompat, items: InputItems, notes: list[str]
+) -> str | None:
+    """The text for `instructions`, None where the system text is a message or there is none."""
+    if system and compat.system_role != "instructions":
+        items.add_system(compat.system_role, system)
+        return compat.default_instructions
+    if not system:
+        return compat.default_instructions
+    if isinstance(system, str):
+        return system
+    if items.marks and any(part.cache_breakpoint for part in system):
+        notes.append("`instructions` takes no cache breakpoint")
+    return "\n\n".join(part.text for part in system)
+
+
+def _tools(request: LlmRequest, compat: ResponsesCompat, body: JsonDict) -> None:
+    if request.tools:
+        body["tools"] = [_tool(tool, compat) for tool in request.tools]
+    choice = request.tool_choice
+    if choice in ("auto", "none"):
+        if request.tools:  # without tools both mean nothing
+            body["tool_choice"] = choice
+    elif choice == "required":
+        if not request.tools:
+            raise UnsupportedRequest("tool_choice 'required'", "the request has no tools")
+        body["tool_choice"] = choice
+    elif choice is not None:
+        body["tool_choice"] = _named_choice(choice, request.tools)
+    parallel = request.options.get("parallel_tool_calls")
+    if parallel is not None:
+        body["parallel_tool_calls"] = parallel
+
+
+def _tool(tool: Tool, compat: ResponsesCompat) -> JsonDict:
+    if not isinstance(tool, ToolDefinition):
+        return dict(tool.data)
+    item: JsonDict = {"type": tool.kind, "name": check_name(tool.name, NAME, _NAME_RULE)}
+    if tool.description:
+        item["description"] = tool.description
+    if tool.kind == "custom":
+        if tool.format is not None:
+            item["format"] = tool.format
+        return item
+    item["parameters"] = tool.parameters if tool.parameters is not None else {"type": "object", "properties": {}}
+    item["strict"] = compat.strict_tools if tool.strict is None else tool.strict
+    return item
+
+
+def _named_choice(name: str, tools: tuple[Tool, ...]) -> JsonDict:
+    for tool in tools:
+        if isinstance(tool, ToolDefinition):
+            if tool.name == name:
+                return {"type": tool.kind, "name": name}
+        elif tool.data.get("type") == "mcp" and tool.data.get("server_label") == name:
+            return {"type": "mcp", "server_label": name}
+        elif tool.data.get("type") == name:
+            return {"type": name}
+    raise UnsupportedRequest(f"tool_choice {name!r}", "the request has no tool of that name")
+
+
+def _output(request: LlmRequest, options: ProviderOptions, body: JsonDict) -> None:
+    text: JsonDict = {}
+    output = request.output
+    if isinstance(output, JsonSchema):
+        name = check_name(output.name, NAME, _NAME_RULE, "schema name")
+        text["format"] = {"type": "json_schema", "name": name, "schema": output.schema, "strict": output.strict}
+    elif output is not None:
+        text["format"] = {"type": "json_object"}
+    verbosity = _option(options, "verbosity")
+    if verbosity is not None:
+        text["verbosity"] = verbosity
+    if text:
+        body["text"] = text
+
+
+def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict) -> None:
+    level = options.get("reasoning")
+    reasoning: JsonDict = {}
+    if level is not None:
+        words: Mapping[str, Any] = {**_LEVELS, **(compat.effort_words or {})}
+        word = words.get(level) if isinstance(level, str) else None
+        if word is None:
+            known = ", ".join(level for level, word in words.items() if word is not None)
+            raise UnsupportedRequest(f"reasoning {level!r}", f"Responses takes a level, one of {known}")
+        reasoning["effort"] = word
+    summary = _option(options, "summary") or ("auto" if options.get("expose_thinking") else None)
+    if summary is not None:
+        reasoning["summary"] = summary
+    if reasoning:
+        body["reasoning"] = reasoning
+
+
+def _sampling(
+    request: LlmRequest, options: ProviderOptions, compat: ResponsesCompat, body: JsonDict, notes: list[str]
+) -> None:
+    cap = request.max_output_tokens
+    if cap is not None:
+        if cap < 1:
+            raise UnsupportedRequest("max_output_tokens", "it is at least 1")
+        if cap < compat.min_output_tokens:
+            notes.append(f"max_output_tokens was raised from {cap} to {compat.min_output_tokens}, the least there is")
+        body["max_output_tokens"] = max(cap, compat.min_output_tokens)
+    fields: dict[str, Json] = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "metadata": _metadata(request.metadata),
+        "service_tier": options.get("service_tier"),
+    }
+    for name in ("truncation", "previous_response_id", "conversation", "max_tool_calls", "background"):
+        fields[name] = _option(options, name)
+    body.update({name: value for name, value in fields.items() if value is not None})
+    if "previous_response_id" in body and "conversation" in body:
+        raise UnsupportedRequest("options.conversation", "not together with previous_response_id")
+    who = _option(options, "safety_identifier")
+    if who is not None:
+        if len(who) > _MAX_KEY:
+            raise UnsupportedRequest("options.safety_identifier", f"at most {_MAX_KEY} characters")
+        body["safety_identifier"] = who
+
+
+def _metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if metadata is None:
+        return None
+    if len(metadata) > 16:
+        raise UnsupportedRequest("metadata", "at most 16 pairs")
+    for key, value in metadata.items():
+        if len(key) > 64 or not isinstance(cast("Any", value), str) or len(value) > 512:
+            raise UnsupportedRequest(f"metadata {key[:64]!r}", "text: keys of at most 64 characters, values of 512")
+    return metadata
+
+
+def _cache(
+    request: LlmRequest, options: ProviderOptions, compat: ResponsesCompat, body: JsonDict, notes: list[str]
+) -> None:
+    retention = options.get("cache_retention", "short")
+    if retention == "none":
+        if compat.cache_lifetime == "options":
+            body["prompt_cache_options"] = {"mode": "explicit"}  # without a breakpoint: nothing is written
+        return
+    if request.session_id:
+        body["prompt_cache_key"] = _session_key(request.session_id)
+    if retention == "long":
+        if compat.cache_lifetime == "retention":
+            body["prompt_cache_retention"] = "24h"
+        elif compat.cache_lifetime == "options":
+            body["prompt_cache_options"] = {"ttl": "12h"}
+        else:
+            notes.append("this server keeps its cache as long as it likes: a long retention cannot be asked for")
+
+
+def _session_key(session_id: str) -> str:
+    """The session's name as a key and a header take it: as it is, or hashed where it is too long or not plain ASCII."""
+    if len(session_id) <= _MAX_KEY and _PRINTABLE.fullmatch(session_id):
+        return session_id
+    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
+
+
+def _include(options: ProviderOptions, compat: ResponsesCompat, stored: bool, body: JsonDict) -> None:
+    encrypted = _option(options, "encrypted_reasoning")
+    include: list[str] = []
+    if not stored and (compat.encrypted_reasoning if encrypted is None else encrypted):
+        include.append("reasoning.encrypted_content")
+    include += [each for each in _option(options, "include") or () if each not in include]
+    if include:
+        body["include"] = include
+    if body.get("background") and not stored:
+        raise UnsupportedRequest(
+            "options.background", "a response in the background has to be stored: set options.store"
+        )
+
+
+def _headers(request: LlmRequest, compat: ResponsesCompat) -> list[tuple[str, str]]:
+    headers = list((compat.headers or {}).items())
+    if compat.session_header is not None and request.session_id:
+        headers.append((compat.session_header, _session_key(request.session_id)))
+    if request.request_id:
+        if len(request.request_id) > _MAX_REQUEST_ID or not _PRINTABLE.fullmatch(request.request_id):
+            raise UnsupportedRequest("request_id", f"at most {_MAX_REQUEST_ID} characters of plain ASCII")
+        headers.append(("x-client-request-id", request.request_id))
+    return headers
