@@ -75,12 +75,12 @@ class ChatDecoder(DialectDecoder):
     # --- events ----------------------------------------------------------------------------------------------------
 
     def _event(self, name: str, data: Json, out: list[StreamEvent]) -> None:
-        if type(data) is not dict:
+        chunk: JsonDict = data
+        if type(chunk) is not dict:
             if name == "error":
                 self._fail(data)
             return
-        chunk = cast("JsonDict", data)
-        choices = chunk.get("choices")
+        choices: list[Any] | None = chunk.get("choices")
         if choices is None and type(chunk.get("provider")) is dict:
             chunk = chunk["provider"]  # OpenRouter has sent a completion inside its own `provider`
             choices = chunk.get("choices")
@@ -88,9 +88,10 @@ class ChatDecoder(DialectDecoder):
             if not self._named:
                 self._begin(chunk.get("id"), chunk.get("model"), out)
                 self._named = bool(self.id and self.model)
-            for choice in cast("list[Json]", choices):
+            choice: JsonDict
+            for choice in choices:
                 if type(choice) is dict:
-                    self._choice(cast("JsonDict", choice), out)
+                    self._choice(choice, out)
         usage = chunk.get("usage")
         if usage is not None:
             self._usage(usage, out)
@@ -103,9 +104,8 @@ class ChatDecoder(DialectDecoder):
     def _choice(self, choice: JsonDict, out: list[StreamEvent]) -> None:
         if choice.get("index") and get_int(choice, "index") != 0:
             return
-        delta = choice.get("delta")
+        delta: JsonDict | None = choice.get("delta")
         if type(delta) is dict:
-            delta = cast("JsonDict", delta)
             text = delta.get("content")
             if type(text) is str and len(delta) == 1:
                 if text:

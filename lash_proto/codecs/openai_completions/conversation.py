@@ -1,0 +1,264 @@
+"""Messages as Chat Completions writes them, one after the other, the earlier never touched by the later.
+
+- A string stays a string and parts stay a list, because a prompt cache compares bytes. Assistant content is a string or
+  null: some servers answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived
+  in the list, as Mistral's does, is it a list again.
+- A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
+  calls of the turn are answered; so that message grows while answers are missing and is fixed from then on.
+- Call ids are replayed as they came. Ids from elsewhere are made fit: at most 40 letters, digits, `_` and `-`, the same
+  for the same id, in call and result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import define, field
+
+from ...compat import ChatCompat
+from ...errors import UnsupportedRequest
+from ...messages import (
+    AssistantMessage,
+    AudioPart,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Origin,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultMessage,
+    UserMessage,
+)
+from ...values import JsonDict, dump_json, get_dict, get_str
+from .._encoder import arguments_text, data_url
+from .parts import PartEncoder
+from .reasoning import replay_fields
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME_RULE: Final = "1 to 64 letters, digits, _ and -"
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_MISTRAL_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+PICTURE_PLACEHOLDER: Final = "(see attached image)"
+PICTURES_FOLLOW: Final = "Attached image(s) from tool result:"
+BRIDGE: Final = "I have processed the tool results."
+
+
+@define
+class Conversation:
+    """The messages of one request while they are written."""
+
+    compat: ChatCompat
+    target: Origin
+    parts: PartEncoder
+    messages: list[JsonDict] = field(factory=list[JsonDict], init=False)
+    has_calls: bool = field(default=False, init=False)
+    _ids: dict[str, str] = field(factory=dict[str, str], init=False)
+    _open: set[str] = field(factory=set[str], init=False)
+    _pictures: list[JsonDict] = field(factory=list[JsonDict], init=False)
+
+    def add_system(self, system: str | tuple[TextPart, ...]) -> None:
+        """The system prompt; nothing where it is empty."""
+        content = system if isinstance(system, str) else [p for part in system if (p := self.parts.text(part))]
+        if content:
+            self.messages.append({"role": self.compat.system_role, "content": content})
+
+    def add(self, message: Message) -> None:
+        """The next message. A CustomMessage is the app's own."""
+        if isinstance(message, ToolResultMessage):
+            self._add_tool_result(message)
+        elif isinstance(message, UserMessage):
+            self.flush()
+            content = message.content
+            self._add_user(content if isinstance(content, str) else self._user_parts(content))
+        elif isinstance(message, AssistantMessage):
+            self.flush()
+            self._add_assistant(message)
+
+    def flush(self) -> None:
+        """Send the pictures that tools gave back, if any wait."""
+        if self._pictures:
+            self._add_user([{"type": "text", "text": PICTURES_FOLLOW}, *self._pictures])
+            self._pictures = []
+
+    # --- user and tools --------------------------------------------------------------------------------------------
+
+    def _user_parts(self, content: tuple[Part, ...]) -> list[JsonDict]:
+        return [encoded for part in content if (encoded := self.parts.user_part(part)) is not None]
+
+    def _add_user(self, content: str | list[JsonDict]) -> None:
+        if not content:
+            raise UnsupportedRequest("a user message", "it is empty")
+        if self.compat.assistant_after_tool_result and self.messages and self.messages[-1]["role"] == "tool":
+            self.messages.append({"role": "assistant", "content": BRIDGE})
+        self.messages.append({"role": "user", "content": content})
+
+    def _add_tool_result(self, message: ToolResultMessage) -> None:
+        if message.is_error:
+            self.parts.note("that a tool failed has no field of its own: its text alone says so")
+        id = self._ids.get(message.tool_call_id) or self._wire_id(message.tool_call_id, native=False)
+        content: str | list[JsonDict]
+        if isinstance(message.content, str):
+            content = message.content
+        else:
+            content = []
+            for part in message.content:
+                if isinstance(part, ImagePart):
+                    self._pictures.append(self.parts.image(part))
+                elif not isinstance(part, TextPart):
+                    raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", "only text and images")
+                elif (text := self.parts.text(part)) is not None:
+                    content.append(text)
+            if not content:
+                content = PICTURE_PLACEHOLDER if any(isinstance(p, ImagePart) for p in message.content) else ""
+        encoded: JsonDict = {"role": "tool", "tool_call_id": id, "content": content}
+        if self.compat.tool_result_name and message.name:
+            encoded["name"] = message.name
+        self.has_calls = True
+        self.messages.append(encoded)
+        self._open.discard(id)
+        if not self._open:
+            self.flush()
+
+    # --- assistant -------------------------------------------------------------------------------------------------
+
+    def _is_native(self, origin: Origin | None) -> bool:
+        """Whether a part's provider data may go back: it came from there. The app's own parts have no such data."""
+        return origin is not None and origin.is_native(self.target.provider, self.target.api, self.target.model or "")
+
+    def _add_assistant(self, message: AssistantMessage) -> None:
+        parts = [part for part in message.content if self._is_kept(part)]
+        if any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
+            self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
+        encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
+        refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
+        if refusals:
+            encoded["refusal"] = "".join(refusals)
+        encoded |= self._reasoning(parts)
+        calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
+        if calls:
+            encoded["tool_calls"] = calls
+            self.has_calls = True
+        self._open = {call["id"] for call in calls}
+        for part in parts:
+            if isinstance(part, AudioPart) and part.id and self._is_native(part.origin):
+                encoded["audio"] = {"id": part.id}
+            elif isinstance(part, ImagePart):
+                encoded.setdefault("images", []).append({"type": "image_url", "image_url": {"url": _picture_url(part)}})
+            elif isinstance(part, OpaquePart) and part.type == "file":
+                encoded.setdefault("annotations", []).append(dict(part.data))
+        said = [key for key in ("refusal", "tool_calls", "audio") if key in encoded]
+        if encoded["content"] is None and (self.compat.content_required or not said):
+            encoded["content"] = ""
+        if encoded == {"role": "assistant", "content": ""}:
+            self.parts.note("an assistant message without content was left out")
+            return
+        if self.compat.reasoning_content_required:
+            encoded.setdefault("reasoning_content", "")
+        self.messages.append(encoded)
+
+    def _is_kept(self, part: Part) -> bool:
+        """Whether a part of an assistant message can be said again; what cannot is noted."""
+        if isinstance(part, (TextPart, RefusalPart, ToolCallPart)):
+            return True
+        if isinstance(part, AudioPart) and part.transcript:
+            return True
+        if isinstance(part, (ReasoningPart, OpaquePart, AudioPart, ImagePart)):
+            own = part.origin is None and isinstance(part, ReasoningPart) and self.compat.reasoning_content_required
+            if own or self._is_native(part.origin):
+                return True
+            self.parts.note(f"a {type(part).__name__} from elsewhere was left out")
+            return False
+        raise UnsupportedRequest(f"a {type(part).__name__} in an assistant message", "the dialect has no place for it")
+
+    def _assistant_content(self, parts: list[Part]) -> str | list[JsonDict] | None:
+        if any(_lives_in_content(part) for part in parts):
+            return [p for part in parts if (p := self._content_part(part)) is not None]
+        return "".join([self._content_text(part) for part in parts]) or None
+
+    def _content_text(self, part: Part) -> str:
+        if isinstance(part, TextPart):
+            return part.text
+        if isinstance(part, AudioPart) and not (part.id and self._is_native(part.origin)):
+            return part.transcript or ""
+        if isinstance(part, OpaquePart) and part.type == "json":
+            return dump_json(dict(part.data))
+        return ""
+
+    def _content_part(self, part: Part) -> JsonDict | None:
+        if isinstance(part, ReasoningPart) and _lives_in_content(part):
+            thinking = [{"type": "text", "text": part.text}] if part.text else []
+            return {"type": "thinking", "thinking": thinking, **get_dict(part.provider_data, "with")}
+        if isinstance(part, OpaquePart) and _lives_in_content(part):
+            return dict(part.data)
+        text = self._content_text(part)
+        return {"type": "text", "text": text} if text else None
+
+    def _reasoning(self, parts: list[Part]) -> JsonDict:
+        texts: list[tuple[str, Mapping[str, Any]]] = []
+        for part in parts:
+            if isinstance(part, ReasoningPart):
+                own = {"field": "reasoning_content"} if part.origin is None else {}
+                texts.append((part.text, part.provider_data or own))
+        if texts and not self.compat.replay_reasoning:
+            self.parts.note("the server does not take its reasoning back")
+            return {}
+        return replay_fields(texts)
+
+    def _call(self, part: ToolCallPart) -> JsonDict:
+        native = self._is_native(part.origin)
+        id = self._ids[part.id] = self._wire_id(part.id, native=native)
+        name = part.name
+        if not native and not NAME.fullmatch(name):
+            name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "_"
+        encoded: JsonDict
+        if part.kind == "custom":
+            encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
+        else:
+            arguments = arguments_text(part)
+            if not native and part.arguments_error is not None:
+                self.parts.note(f"arguments of {name!r} that are no JSON object went back as an empty one")
+                arguments = "{}"
+            function = {"name": name, "arguments": arguments}
+            encoded = {"id": id, "type": "function", "function": function}
+        if native and (extra := get_dict(part.provider_data, "extra_content")):
+            encoded["extra_content"] = extra
+        return encoded
+
+    def _wire_id(self, id: str, *, native: bool) -> str:
+        if self.compat.mistral:
+            return id if _MISTRAL_ID.fullmatch(id) else _nine(id)
+        if native or _ID.fullmatch(id):
+            return id
+        return f"{re.sub(r'[^A-Za-z0-9_-]', '_', id)[:31]}_{_digest(id).hex()[:8]}"
+
+
+def _lives_in_content(part: Part) -> bool:
+    """Whether a part stood in a list of content parts, and has to stand in one again."""
+    if isinstance(part, ReasoningPart):
+        return get_str(part.provider_data, "field") == "content"
+    return isinstance(part, OpaquePart) and part.type not in _ELSEWHERE
+
+
+_ELSEWHERE: Final[frozenset[str]] = frozenset({"json", "file"})
+
+
+def _picture_url(part: ImagePart) -> str:
+    return data_url(part.media_type or "image/png", part.data) if part.data is not None else part.url or ""
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _nine(id: str) -> str:
+    number = int.from_bytes(_digest(id), "big")
+    return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])

@@ -1,0 +1,191 @@
+"""A request as the body of a Chat Completions call (WIRE 2b); how servers differ is in `ChatCompat`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...compat import ChatCompat
+from ...errors import UnsupportedRequest
+from ...http import HttpRequest
+from ...messages import JsonObject, JsonSchema, LlmRequest, Origin, ToolDefinition
+from ...models import ModelSpec
+from ...values import JsonDict
+from .._encoder import check_name, http_request, refuse_in_extra_body
+from .conversation import NAME, NAME_RULE, Conversation
+from .options import FIELDS, ChatOptions
+from .parts import PartEncoder
+from .thinking import thinking_fields
+
+PATH: Final = "/chat/completions"
+
+_HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+def encode(
+    request: LlmRequest, spec: ModelSpec, compat: ChatCompat, target: Origin, path: str, *, stream: bool
+) -> HttpRequest:
+    """The HTTP request. Raises UnsupportedRequest."""
+    options = request.options
+    refuse_in_extra_body(options, "n", "only choice 0 is read: make one call a choice")
+    notes: list[str] = []
+    retention: str = options.get("cache_retention", "short")
+    parts = PartEncoder(compat, retention, notes)
+    conversation = Conversation(compat, target, parts)
+    if request.system is not None:
+        conversation.add_system(request.system)
+    for message in request.messages:
+        conversation.add(message)
+    conversation.flush()
+    if not conversation.messages:
+        raise UnsupportedRequest("messages", "there is none to send")
+    parts.write_marks()
+    body: JsonDict = {"model": spec.id, "messages": conversation.messages}
+    if stream:
+        body["stream"] = True
+        if compat.usage_in_stream:
+            body["stream_options"] = {"include_usage": True}
+    body |= _sampling(request, compat)
+    body |= _tools(request, compat, notes)
+    if compat.tools_with_history and conversation.has_calls:
+        body.setdefault("tools", [])
+    if request.output is not None:
+        body["response_format"] = _response_format(request.output, compat)
+    body |= thinking_fields(compat, options.get("reasoning"), notes)
+    if options.get("expose_thinking") and compat.thinking_format == "openai":
+        notes.append("the server has no switch that shows reasoning")
+    if tier := options.get("service_tier"):
+        body["service_tier"] = tier
+    if request.metadata:
+        body["metadata"] = _metadata(request.metadata)
+    if request.session_id and retention != "none" and compat.prompt_cache_key:
+        body["prompt_cache_key"] = _short(request.session_id)
+    if retention == "long" and compat.cache_marks != "anthropic":
+        notes.append("the server decides how long it keeps the prompt cached")
+    if isinstance(options, ChatOptions):
+        body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
+    headers = _headers(request, compat, notes)
+    return http_request(path, body, options, stream=stream, headers=headers, notes=notes)
+
+
+def _sampling(request: LlmRequest, compat: ChatCompat) -> JsonDict:
+    if request.max_output_tokens is not None and request.max_output_tokens < 1:
+        raise UnsupportedRequest("max_output_tokens", "at least 1")
+    if len(request.stop) > 4:
+        raise UnsupportedRequest("stop", f"at most 4 sequences, here are {len(request.stop)}")
+    fields: JsonDict = {
+        compat.max_tokens_field: request.max_output_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": list(request.stop) or None,
+        "random_seed" if compat.mistral else "seed": request.seed,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _tools(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> JsonDict:
+    parallel: bool | None = request.options.get("parallel_tool_calls")
+    if not request.tools:
+        # Servers refuse these two where there are no tools.
+        if request.tool_choice not in (None, "auto", "none"):
+            raise UnsupportedRequest(f"tool_choice {request.tool_choice!r}", "there are no tools")
+        if parallel is not None:
+            notes.append("parallel_tool_calls means nothing without tools")
+        return {}
+    kinds: dict[str, str] = {}
+    tools: list[JsonDict] = []
+    for tool in request.tools:
+        if not isinstance(tool, ToolDefinition):
+            tools.append(dict(tool.data))
+            continue
+        check_name(tool.name, NAME, NAME_RULE)
+        if tool.name in kinds:
+            raise UnsupportedRequest(f"tool {tool.name!r}", "there are two of this name")
+        kinds[tool.name] = tool.kind
+        tools.append(_custom(tool, compat) if tool.kind == "custom" else _function(tool, compat, notes))
+    fields: JsonDict = {"tools": tools}
+    if request.tool_choice is not None:
+        fields["tool_choice"] = _tool_choice(request.tool_choice, kinds, compat)
+    if parallel is not None:
+        fields["parallel_tool_calls"] = parallel
+    return fields
+
+
+def _function(tool: ToolDefinition, compat: ChatCompat, notes: list[str]) -> JsonDict:
+    function: JsonDict = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    # Some servers refuse a function without parameters; an object without properties says the same.
+    function["parameters"] = {"type": "object", "properties": {}} if tool.parameters is None else dict(tool.parameters)
+    if tool.strict is not None:
+        if compat.strict_tools:
+            function["strict"] = tool.strict
+        elif tool.strict:
+            notes.append(f"the server does not hold tool {tool.name!r} to its schema")
+    return {"type": "function", "function": function}
+
+
+def _custom(tool: ToolDefinition, compat: ChatCompat) -> JsonDict:
+    if not compat.custom_tools:
+        raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
+    custom: JsonDict = {"name": tool.name}
+    if tool.description:
+        custom["description"] = tool.description
+    if tool.format is not None:
+        format = dict(tool.format)
+        if format.get("type") == "grammar" and "grammar" not in format:
+            # Flat in Responses, nested here.
+            format = {"type": "grammar", "grammar": {key: value for key, value in format.items() if key != "type"}}
+        custom["format"] = format
+    return {"type": "custom", "custom": custom}
+
+
+def _tool_choice(choice: str, kinds: Mapping[str, str], compat: ChatCompat) -> str | JsonDict:
+    if choice in ("auto", "none"):
+        return choice
+    if choice == "required":
+        return "any" if compat.mistral else "required"
+    if choice not in kinds:
+        raise UnsupportedRequest(f"tool_choice {choice!r}", "it names none of the tools")
+    kind = kinds[choice]
+    return {"type": kind, kind: {"name": choice}}
+
+
+def _response_format(output: JsonObject | JsonSchema, compat: ChatCompat) -> JsonDict:
+    if isinstance(output, JsonObject):
+        return {"type": "json_object"}
+    if not compat.json_schema:
+        raise UnsupportedRequest("output of a schema", "the server has only JsonObject")
+    check_name(output.name, NAME, NAME_RULE, "schema name")
+    schema: dict[str, Any] = {"name": output.name, "schema": dict(output.schema), "strict": output.strict}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _metadata(metadata: Mapping[str, str]) -> JsonDict:
+    if len(metadata) > 16:
+        raise UnsupportedRequest("metadata", f"at most 16 pairs, here are {len(metadata)}")
+    for key, value in metadata.items():
+        if len(key) > 64 or len(value) > 512:
+            raise UnsupportedRequest(f"metadata {key[:64]!r}", "keys up to 64 characters, values up to 512")
+    return dict(metadata)
+
+
+def _headers(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> list[tuple[str, str]]:
+    headers: list[tuple[str, str]] = []
+    if request.request_id is not None:
+        if _HEADER_SAFE.fullmatch(request.request_id):
+            headers.append(("x-client-request-id", request.request_id))
+        else:
+            notes.append("request_id was not sent: 1 to 512 visible ASCII characters")
+    if request.session_id and request.options.get("cache_retention", "short") != "none":
+        headers += [(name, _short(request.session_id)) for name in compat.session_headers]
+    return headers
+
+
+def _short(session_id: str) -> str:
+    """A session's name in at most 64 plain characters: itself where it fits, else its SHA-256."""
+    if len(session_id) <= 64 and _HEADER_SAFE.fullmatch(session_id):
+        return session_id
+    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,140 @@
+"""What a user or a tool says, part by part, as Chat Completions writes it (WIRE 2b)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import define, field
+
+from ...compat import ChatCompat
+from ...errors import UnsupportedRequest
+from ...messages import AudioPart, DocumentPart, ImagePart, Part, TextPart
+from ...values import JsonDict
+from .._encoder import data_url, encode_base64, media_type_of
+
+MAX_BREAKPOINTS: Final = 4
+"""Anthropic, which is behind `cache_control`, refuses a fifth; OpenAI writes the last four (WIRE 1b, 12.7)."""
+
+_PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_SOUNDS: Final = {
+    "audio/wav": "wav",
+    "audio/wave": "wav",
+    "audio/x-wav": "wav",
+    "audio/vnd.wave": "wav",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+}
+_URL = re.compile(r"(?:https?|gs)://|data:", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
+
+
+@define
+class PartEncoder:
+    """Encodes parts, and remembers which of them end a cached prefix."""
+
+    compat: ChatCompat
+    retention: str
+    notes: list[str]
+    marked: list[JsonDict] = field(factory=list[JsonDict], init=False)
+
+    def user_part(self, part: Part) -> JsonDict | None:
+        """A part of a user's message; None for a text of nothing."""
+        if isinstance(part, TextPart):
+            return self.text(part)
+        if isinstance(part, ImagePart):
+            return self.image(part)
+        if isinstance(part, DocumentPart):
+            return self.document(part)
+        if isinstance(part, AudioPart):
+            return sound(part)
+        raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
+
+    def text(self, part: TextPart) -> JsonDict | None:
+        """A text part; servers refuse an empty one."""
+        if not part.text:
+            return None
+        return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint)
+
+    def image(self, part: ImagePart) -> JsonDict:
+        """A picture as a URL, `data:` for bytes."""
+        if part.data is not None:
+            url = data_url(media_type_of(part, _PICTURES, "an image"), part.data)
+        elif part.url is not None and _URL.match(part.url):
+            url = part.url
+        else:
+            raise UnsupportedRequest(
+                "an image", "Chat Completions takes bytes, or a URL with its scheme, and no file id"
+            )
+        inner = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
+        return self._mark({"type": "image_url", "image_url": inner}, part.cache_breakpoint)
+
+    def document(self, part: DocumentPart) -> JsonDict:
+        """A document as a file part; plain text as text."""
+        if part.citations:
+            self.note("a document's citations cannot be asked for")
+        if part.text is not None:
+            self.note("a document of plain text was sent as text")
+            if not part.text:
+                raise UnsupportedRequest("a document", "its text is empty")
+            return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint)
+        if self.compat.mistral:
+            return self._mark(_mistral_document(part), part.cache_breakpoint)
+        if part.file_id is not None:
+            file = {"file_id": part.file_id}
+        elif part.data is not None:
+            media_type = _document_type(part)
+            default = "document.pdf" if media_type == "application/pdf" else "document"
+            file = {"filename": part.name or default, "file_data": data_url(media_type, part.data)}
+        else:
+            raise UnsupportedRequest("a document", "Chat Completions takes bytes or a file id, and no URL")
+        return self._mark({"type": "file", "file": file}, part.cache_breakpoint)
+
+    def note(self, what: str) -> None:
+        """What was changed without harm, once."""
+        if what not in self.notes:
+            self.notes.append(what)
+
+    def _mark(self, part: JsonDict, breakpoint: bool) -> JsonDict:
+        if breakpoint and self.retention != "none":
+            if self.compat.cache_marks is None:
+                self.note("the server has no cache breakpoints")
+            else:
+                self.marked.append(part)
+        return part
+
+    def write_marks(self) -> None:
+        """Mark the parts that end a cached prefix: the last ones, where there are too many."""
+        if len(self.marked) > MAX_BREAKPOINTS:
+            self.note(f"of {len(self.marked)} cache breakpoints the last {MAX_BREAKPOINTS} were sent")
+        for part in self.marked[-MAX_BREAKPOINTS:]:
+            if self.compat.cache_marks == "openai":
+                part["prompt_cache_breakpoint"] = {"mode": "explicit"}
+            else:
+                part["cache_control"] = {"type": "ephemeral"} | ({"ttl": "1h"} if self.retention == "long" else {})
+
+
+def sound(part: AudioPart) -> JsonDict:
+    """A sound as base64 in one of the two formats that the API knows."""
+    if part.data is None:
+        raise UnsupportedRequest("audio", "Chat Completions takes its bytes, and no URL or id, from a user")
+    media_type = media_type_of(part, frozenset(_SOUNDS), "audio")
+    return {"type": "input_audio", "input_audio": {"data": encode_base64(part.data), "format": _SOUNDS[media_type]}}
+
+
+def _document_type(part: DocumentPart) -> str:
+    media_type = (part.media_type or "").lower().split(";")[0].strip()
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise UnsupportedRequest("a document", "bytes need a media_type")
+    return media_type
+
+
+def _mistral_document(part: DocumentPart) -> JsonDict:
+    if part.data is not None:
+        url = data_url(_document_type(part), part.data)
+    elif part.url is not None:
+        url = part.url
+    else:
+        raise UnsupportedRequest("a document", "Mistral takes bytes or a URL")
+    named = {"document_name": part.name} if part.name else {}
+    return {"type": "document_url", "document_url": url, **named}
