@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ...compat import ResponsesCompat
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
-from ...messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, Tool, ToolDefinition
+from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, TextPart, Tool, ToolDefinition
 from ...models import ModelSpec
 from ...values import Json, JsonDict
 from .._encoder import check_name, http_request, refuse_in_extra_body
@@ -37,6 +37,23 @@ _LEVELS = {
     "xhigh": "xhigh",
     "max": "max",
 }
+_NO_PARAMETERS: Json = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+# Tools of the provider's that `tool_choice` names by their type; others it takes in a list of one (WIRE 1b).
+_CHOICES = frozenset(
+    {
+        "file_search",
+        "web_search_preview",
+        "web_search_preview_2025_03_11",
+        "computer",
+        "computer_use",
+        "computer_use_preview",
+        "image_generation",
+        "code_interpreter",
+        "apply_patch",
+        "shell",
+        "programmatic_tool_calling",
+    }
+)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _MAX_KEY = 64
 _MAX_REQUEST_ID = 512
@@ -57,7 +74,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     )
 
     body: JsonDict = {"model": spec.id}
-    instructions = _system(request.system, compat, items, notes)
+    instructions = _system(request, compat, items, notes)
     if instructions is not None:
         body["instructions"] = instructions
     for number, message in enumerate(request.messages):
@@ -105,20 +122,23 @@ def _refuse_fields(body: JsonDict, compat: ResponsesCompat) -> None:
             raise UnsupportedRequest(name, "this server refuses it")
 
 
-def _system(
-    system: str | tuple[TextPart, ...] | None, compat: ResponsesCompat, items: InputItems, notes: list[str]
-) -> str | None:
+def _system(request: LlmRequest, compat: ResponsesCompat, items: InputItems, notes: list[str]) -> str | None:
     """The text for `instructions`, None where the system text is a message or there is none."""
-    if system and compat.system_role != "instructions":
-        items.add_system(compat.system_role, system)
+    system = request.system
+    as_json = isinstance(request.output, JsonObject)
+    parts = () if system is None else (TextPart(system),) if isinstance(system, str) else system
+    text = "\n\n".join(part.text for part in parts)
+    if not text:
         return compat.default_instructions
-    if not system:
+    role = compat.system_role
+    if role == "instructions" and as_json and "json" in text.lower():
+        role = "developer"  # OpenAI looks for the word in the input alone before it allows a JSON object
+    if role != "instructions":
+        items.add_system(role, text if isinstance(system, str) else parts)
         return compat.default_instructions
-    if isinstance(system, str):
-        return system
-    if items.marks and any(part.cache_breakpoint for part in system):
+    if items.marks and any(part.cache_breakpoint for part in parts):
         notes.append("`instructions` takes no cache breakpoint")
-    return "\n\n".join(part.text for part in system)
+    return text
 
 
 def _tools(request: LlmRequest, compat: ResponsesCompat, body: JsonDict) -> None:
@@ -149,7 +169,7 @@ def _tool(tool: Tool, compat: ResponsesCompat) -> JsonDict:
         if tool.format is not None:
             item["format"] = tool.format
         return item
-    item["parameters"] = tool.parameters if tool.parameters is not None else {"type": "object", "properties": {}}
+    item["parameters"] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
     item["strict"] = compat.strict_tools if tool.strict is None else tool.strict
     return item
 
@@ -162,7 +182,11 @@ def _named_choice(name: str, tools: tuple[Tool, ...]) -> JsonDict:
         elif tool.data.get("type") == "mcp" and tool.data.get("server_label") == name:
             return {"type": "mcp", "server_label": name}
         elif tool.data.get("type") == name:
-            return {"type": name}
+            return (
+                {"type": name}
+                if name in _CHOICES
+                else {"type": "allowed_tools", "mode": "required", "tools": [{"type": name}]}
+            )
     raise UnsupportedRequest(f"tool_choice {name!r}", "the request has no tool of that name")
 
 

@@ -47,6 +47,7 @@ MAX_BREAKPOINTS: Final = 4
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _DETAILS = ("auto", "low", "high", "original")
+_OLD_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -281,7 +282,7 @@ class InputItems:
         native = self._is_native(part.origin)
         id = part.id if native and part.id else _call_id(part.id)
         name = part.name
-        if not native and NAME.fullmatch(name) is None:
+        if _OLD_NAME.fullmatch(name) is None:  # models make up names, and OpenAI then refuses to hear them again
             name = _NOT_NAME.sub("_", name)[:64] or "_"
             self._note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {_RULE}")
         kept = dict(part.provider_data or {}) if native else {}
