@@ -83,7 +83,7 @@ $(VENV)-fuzz/bin/python:
 
 $(VENV)/.for-demo: pyproject.toml | $(PY)
 	@echo "Setting up $(VENV) ..."
-	@$(PY) $(PIP_INSTALL) -e '.[cli]'
+	@$(PY) $(PIP_INSTALL) -e '.[cli,trio]'
 	@touch $@
 
 $(VENV)/.for-development: pyproject.toml | $(PY)

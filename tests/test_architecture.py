@@ -32,7 +32,7 @@ OPTIONAL = {
 }
 DIALECTS = (
     "anthropic_messages",
-    "google_generative_ai",
+    "google",
     "openai_completions",
     "openai_images",
     "openai_responses",
