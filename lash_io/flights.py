@@ -45,7 +45,7 @@ News: TypeAlias = Connected | HeadReceived | BodyReceived | BodyEnded | Failed |
 """The happenings that answer an effect."""
 
 
-def unreached(id: int, origin: Origin, error: Exception, *, started: bool = False) -> Failed:
+def unreached(id: int, origin: Origin, error: BaseException, *, started: bool = False) -> Failed:
     """What an error of socket, TLS or name service means for a call; `started`: the response had begun."""
     host, port = origin.host, origin.port
     match error:

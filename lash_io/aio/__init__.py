@@ -2,5 +2,26 @@
 
 from __future__ import annotations
 
-from . import driver as driver
-from . import transports as transports
+from ..cancel import CancelToken
+from .client import Client, Stream
+from .driver import Run, performers
+from .transports import (
+    DefaultTransport,
+    FauxTransport,
+    RecordTransport,
+    ReplayTransport,
+    StreamTransport,
+)
+
+__all__ = [
+    "CancelToken",
+    "Client",
+    "DefaultTransport",
+    "FauxTransport",
+    "RecordTransport",
+    "ReplayTransport",
+    "Run",
+    "Stream",
+    "StreamTransport",
+    "performers",
+]

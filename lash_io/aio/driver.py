@@ -8,7 +8,7 @@ owns the machine. The group belongs to `async with`, never to an iterator, which
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -60,7 +60,7 @@ class Transport(Protocol):
         """The call's flight. Touches nothing before its first `receive`."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drop the idle connections. Twice does no harm."""
         ...
 
@@ -113,6 +113,11 @@ class Run(Generic[R]):
         self._listener: Callable[[], None] | None = None
 
     @property
+    def started(self) -> bool:
+        """Whether the machine has begun."""
+        return self._started
+
+    @property
     def done(self) -> bool:
         """Whether the machine has ended."""
         return self._done is not None
@@ -123,6 +128,18 @@ class Run(Generic[R]):
         if self._done is None:
             raise LocalProtocolError(f"{type(self._machine).__name__} is not done yet")
         return self._done.result
+
+    def start(self) -> None:
+        """Start the machine, where iterating has not done so; what it raises for a call that cannot be comes here."""
+        if self._started:
+            return
+        self._started = True
+        self._now = self._clock.now()
+        self._take(self._machine.start(self._now))
+        if self._cancel is not None and self._done is None:
+            post = poster()
+            self._listener = lambda: post(self._interrupt)
+            self._cancel.listen(self._listener)
 
     def abandon(self) -> R | None:
         """Drop everything and tell the machine, which may still have a result: what had come. None where it has not."""
@@ -166,6 +183,9 @@ class Run(Generic[R]):
         while True:
             for event in self._events:
                 return event
+            if not self._started:
+                self.start()
+                continue
             if self._done is not None:
                 raise StopAsyncIteration
             try:
@@ -175,18 +195,11 @@ class Run(Generic[R]):
                 raise
 
     async def _advance(self) -> None:
-        if self._started:
-            happening = await self._wait()
-            self._now = self._clock.now()
-            outputs = self._machine.receive(happening, self._now)
-        else:
-            self._started = True
-            self._now = self._clock.now()
-            outputs = self._machine.start(self._now)
-            if self._cancel is not None:
-                post = poster()
-                self._listener = lambda: post(self._interrupt)
-                self._cancel.listen(self._listener)
+        happening = await self._wait()
+        self._now = self._clock.now()
+        self._take(self._machine.receive(happening, self._now))
+
+    def _take(self, outputs: Sequence[Any]) -> None:
         events = [output for output in outputs if type(output) not in ORDERS]
         if len(events) != len(outputs):
             for output in outputs:

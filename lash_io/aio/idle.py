@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
 from lash_proto.http1 import Origin
 
-from .loops import current_loop, poster
+from .loops import background, current_loop, poster
 
 __all__ = ["Idle"]
 
@@ -20,9 +20,9 @@ LIMIT = 100
 
 
 class Idle(Generic[C]):
-    """The idle connections of one transport. `drop` closes one of them, without waiting."""
+    """The idle connections of one transport. `drop` closes one of them, and does so even where it cannot wait."""
 
-    def __init__(self, drop: Callable[[C], None]) -> None:
+    def __init__(self, drop: Callable[[C], Coroutine[Any, Any, None]]) -> None:
         self._drop = drop
         self._loops: dict[Any, _Kept[C]] = {}
 
@@ -43,25 +43,30 @@ class Idle(Generic[C]):
         kept = here.origins.setdefault(origin, [])
         kept.append(connection)
         if len(kept) > LIMIT:
-            self._drop(kept.pop(0))
+            oldest = kept.pop(0)
+            background(lambda: self._drop(oldest))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drop them all, each in its own loop."""
-        for here in self._loops.values():
-            origins, here.origins = here.origins, {}
-            here.post(lambda origins=origins: self._drop_all(origins))  # type: ignore[misc]
+        here = current_loop()
+        for loop, held in list(self._loops.items()):
+            origins, held.origins = held.origins, {}
+            if loop is here:
+                await self._drop_all(origins)
+            else:
+                held.post(lambda origins=origins: background(lambda: self._drop_all(origins)))  # type: ignore[misc]
 
-    def _drop_all(self, origins: dict[Origin, list[C]]) -> None:
+    async def _drop_all(self, origins: dict[Origin, list[C]]) -> None:
         for connections in origins.values():
             for connection in connections:
-                self._drop(connection)
+                await self._drop(connection)
 
     async def _until_the_end(self, loop: Any) -> AsyncGenerator[None]:
         """A loop that ends finishes its asynchronous generators first: the last moment for its connections."""
         try:
             yield
         finally:
-            self._drop_all(self._loops.pop(loop).origins)
+            await self._drop_all(self._loops.pop(loop).origins)
 
 
 @define(eq=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-__all__ = ["current_loop", "in_trio", "poster"]
+__all__ = ["background", "current_loop", "in_trio", "poster"]
 
 
 def in_trio() -> bool:
@@ -48,3 +48,25 @@ def poster() -> Callable[[Callable[[], object]], None]:
             pass
 
     return post
+
+
+_running: set[asyncio.Task[None]] = set()  # the loop alone would not keep them
+
+
+def background(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Let a closing that must wait go on after its caller. What it raises is nobody's concern any more."""
+
+    async def quietly() -> None:
+        try:
+            await function()
+        except Exception:
+            pass
+
+    if in_trio():
+        import trio
+
+        trio.lowlevel.spawn_system_task(quietly)
+    else:
+        task = asyncio.get_running_loop().create_task(quietly())
+        _running.add(task)
+        task.add_done_callback(_running.discard)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -102,6 +102,11 @@ class Run(Generic[R]):
         self._pause = threading.Event()
 
     @property
+    def started(self) -> bool:
+        """Whether the machine has begun."""
+        return self._started
+
+    @property
     def done(self) -> bool:
         """Whether the machine has ended."""
         return self._done is not None
@@ -112,6 +117,16 @@ class Run(Generic[R]):
         if self._done is None:
             raise LocalProtocolError(f"{type(self._machine).__name__} is not done yet")
         return self._done.result
+
+    def start(self) -> None:
+        """Start the machine, where iterating has not done so; what it raises for a call that cannot be comes here."""
+        if self._started:
+            return
+        self._started = True
+        self._now = self._clock.now()
+        self._take(self._machine.start(self._now))
+        if self._cancel is not None and self._done is None:
+            self._cancel.listen(self._interrupt)
 
     def abandon(self) -> R | None:
         """Drop everything and tell the machine, which may still have a result: what had come. None where it has not."""
@@ -151,6 +166,9 @@ class Run(Generic[R]):
         while True:
             for event in self._events:
                 return event
+            if not self._started:
+                self.start()
+                continue
             if self._done is not None:
                 raise StopIteration
             try:
@@ -160,16 +178,11 @@ class Run(Generic[R]):
                 raise
 
     def _advance(self) -> None:
-        if self._started:
-            happening = self._wait()
-            self._now = self._clock.now()
-            outputs = self._machine.receive(happening, self._now)
-        else:
-            self._started = True
-            self._now = self._clock.now()
-            outputs = self._machine.start(self._now)
-            if self._cancel is not None:
-                self._cancel.listen(self._interrupt)
+        happening = self._wait()
+        self._now = self._clock.now()
+        self._take(self._machine.receive(happening, self._now))
+
+    def _take(self, outputs: Sequence[Any]) -> None:
         events = [output for output in outputs if type(output) not in ORDERS]
         if len(events) != len(outputs):
             for output in outputs:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from lash_io.cancel import CancelToken
-from lash_proto.effects import AskHost, CallHttp, RunTool
+from lash_proto.effects import AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
 from lash_proto.machine import Done
 from tests.io.loopback import PATIENCE, Server, until_hung_up
@@ -106,12 +106,12 @@ class Stuck:
 
 def test_a_machine_that_waits_for_nothing_is_a_mistake(world: str) -> None:
     with pytest.raises(LocalProtocolError, match="Stuck is not done"):
-        run_all(world, lambda twin: Idle(), [Stuck()])
+        run_all(world, no_calls, [Stuck()])
 
 
 def test_an_effect_that_nobody_performs_is_a_mistake(world: str) -> None:
     with pytest.raises(LocalProtocolError, match="nothing here performs AskHost"):
-        run_all(world, lambda twin: Idle(), [Asker()])
+        run_all(world, no_calls, [Asker()])
 
 
 class Asker(Stuck):
@@ -135,23 +135,18 @@ class Sleeper:
 
 
 def test_a_machine_with_nothing_in_flight_is_woken_at_its_time(world: str) -> None:
-    assert run_all(world, lambda twin: Idle(), [Sleeper()], clock=FakeClock()) == [(["asleep"], ("Woke", 4600.0))]
+    assert run_all(world, no_calls, [Sleeper()], clock=FakeClock()) == [(["asleep"], ("Woke", 4600.0))]
 
 
 def test_a_token_ends_a_wait_with_nothing_in_flight(world: str) -> None:
     token = CancelToken()
     timer = threading.Timer(0.02, token.cancel)
     timer.start()
-    ((events, (news, _)),) = run_all(world, lambda twin: Idle(), [Sleeper()], cancel=token)
+    ((events, (news, _)),) = run_all(world, no_calls, [Sleeper()], cancel=token)
     timer.join()
     assert (events, news) == (["asleep"], "Cancelled")
 
 
-class Idle:
+def no_calls(twin: Any) -> Any:
     """A transport for machines that make no call."""
-
-    def open(self, call: CallHttp) -> Any:
-        raise AssertionError("no call was expected")
-
-    def close(self) -> None:
-        pass
+    return twin.transports.StreamTransport()

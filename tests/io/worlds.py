@@ -70,7 +70,7 @@ def run_all(
             table = driver.performers(transport, **functions)
             async with driver.Run(machine, table, clock=clock, cancel=cancel) as run:
                 outcomes.append(([event async for event in run], run.result))
-        transport.close()
+        await transport.close()
 
     anyio.run(main, backend=world)
     return outcomes

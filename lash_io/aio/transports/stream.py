@@ -29,15 +29,15 @@ class StreamTransport:
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, clock: Clock = CLOCK) -> None:
         self.tls = LazyContext(ssl_context)
         self.clock = clock
-        self.idle: Idle[Connection] = Idle(lambda connection: connection.close())
+        self.idle: Idle[Connection] = Idle(_drop)
 
     def open(self, call: CallHttp) -> StreamFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""
         return StreamFlight(self, call)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drop the idle connections. Twice does no harm."""
-        self.idle.close()
+        await self.idle.close()
 
 
 class StreamFlight:
@@ -146,3 +146,7 @@ class StreamFlight:
             self._transport.idle.give(self._http.origin, connection)
         else:
             self.close()
+
+
+async def _drop(connection: Connection) -> None:
+    connection.close()

@@ -1,0 +1,71 @@
+"""The transport of a client that was given none."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from lash_proto.effects import CallHttp
+from lash_proto.http1 import split_url
+from lash_proto.providers import FauxHandle, ProviderHandle
+
+from ...choice import Choice, choose
+from ...world import CLOCK, Clock, environment
+from ..driver import Flight, Transport
+from .faux import FauxTransport
+from .stream import StreamTransport
+
+__all__ = ["DefaultTransport", "default_transport"]
+
+
+class DefaultTransport:
+    """StreamTransport, or HttpcoreTransport where `lash_io.choice` says so, origin by origin."""
+
+    def __init__(
+        self,
+        *,
+        proxy: str | None = None,
+        http2: bool = False,
+        pool: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self._proxy = proxy
+        self._http2 = http2
+        self._pool = pool
+        self._ssl_context = ssl_context
+        self._environment = environment()
+        self._stream = StreamTransport(ssl_context=ssl_context, clock=clock)
+        self._others: dict[Choice, Transport] = {}
+
+    def open(self, call: CallHttp) -> Flight:
+        """The call's flight. Raises LocalProtocolError for what cannot be sent."""
+        origin, _ = split_url(call.url)
+        choice = choose(
+            origin,
+            proxy=self._proxy,
+            http2=self._http2,
+            pool=self._pool is not None,
+            environment=self._environment,
+        )
+        if not choice.httpcore:
+            return self._stream.open(call)
+        if choice not in self._others:
+            from .pool import HttpcoreTransport
+
+            self._others[choice] = HttpcoreTransport(
+                pool=self._pool, proxy=choice.proxy, http2=self._http2, ssl_context=self._ssl_context
+            )
+        return self._others[choice].open(call)
+
+    async def close(self) -> None:
+        """Drop the idle connections. Twice does no harm."""
+        for transport in (self._stream, *self._others.values()):
+            await transport.close()
+
+
+def default_transport(handle: ProviderHandle, **settings: Any) -> Transport:
+    """What performs a handle's calls: a faux one asks its own provider."""
+    if isinstance(handle, FauxHandle):
+        return FauxTransport(handle.provider, clock=settings["clock"])
+    return DefaultTransport(**settings)

@@ -1,0 +1,53 @@
+"""Any other transport, with what came written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lash_proto.effects import CallHttp
+
+from ...fixtures import Recorder, Recording
+from ...flights import News
+from ..driver import Flight, Transport
+
+__all__ = ["RecordTransport"]
+
+
+class RecordTransport:
+    """Performs calls by `inner` and writes each response into a folder of `directory`; ReplayTransport reads them."""
+
+    def __init__(self, inner: Transport, directory: str | Path) -> None:
+        self._inner = inner
+        self._recorder = Recorder(directory)
+
+    def open(self, call: CallHttp) -> RecordFlight:
+        """The call's flight, overheard."""
+        return RecordFlight(self._inner.open(call), Recording(call, self._recorder))
+
+    async def close(self) -> None:
+        """Close the transport within."""
+        await self._inner.close()
+
+
+class RecordFlight:
+    """A flight, overheard. One that is dropped is written as far as it came."""
+
+    def __init__(self, inner: Flight, recording: Recording) -> None:
+        self._inner = inner
+        self._recording = recording
+        self.bounded = inner.bounded
+
+    async def receive(self, until: float | None) -> News | None:
+        """What the flight within gives."""
+        happening = await self._inner.receive(until)
+        self._recording.hear(happening)
+        return happening
+
+    def interrupt(self) -> None:
+        """Interrupt the flight within."""
+        self._inner.interrupt()
+
+    def close(self) -> None:
+        """Drop the flight within, at once."""
+        self._inner.close()
+        self._recording.write(complete=False)

@@ -1,0 +1,31 @@
+"""What a faux provider answers, told as happenings. Shared by the twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lash_proto.effects import CallHttp
+from lash_proto.faux import Answer
+from lash_proto.happenings import BodyEnded, BodyReceived, Connected, HeadReceived
+from lash_proto.http1 import split_url
+from lash_proto.values import Headers, Secret
+
+from .flights import News
+
+__all__ = ["happenings"]
+
+
+def happenings(
+    call: CallHttp, answer: Callable[[str, str, Headers, bytes], Answer], pace: float
+) -> Iterator[News | float]:
+    """Ask, and tell the answer a chunk at a time; `pace` is the pause before each, in seconds."""
+    yield Connected(call.id)
+    _, target = split_url(call.url)
+    headers = [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in call.headers]
+    answered = answer(call.method, target, headers, call.body)
+    yield HeadReceived(call.id, answered.status, tuple(answered.headers))
+    for chunk in answered.chunks:
+        if pace:
+            yield pace
+        yield BodyReceived(call.id, chunk)
+    yield BodyEnded(call.id)

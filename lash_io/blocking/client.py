@@ -1,0 +1,196 @@
+"""The client for blocking code: prompts in, replies out."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from lash_proto.errors import error_of
+from lash_proto.exchange import Exchange
+from lash_proto.failures import LashError, LocalProtocolError
+from lash_proto.messages import ProviderOptions
+from lash_proto.models import ModelSpec
+from lash_proto.providers import ProviderHandle
+from lash_proto.replies import LlmResponse, StreamEvent, TextDelta
+from lash_proto.values import Secret
+
+from ..cancel import CancelToken
+from ..keys import with_env_key
+from ..log import log_attempts
+from ..requests import Prompt, provider_of, request_of
+from ..world import CLOCK, Clock, entropy
+from .driver import Run, Transport, performers
+from .transports.default import default_transport
+
+__all__ = ["Client", "Stream"]
+
+_log = logging.getLogger(__name__)
+
+
+class Client:
+    """Asks one provider. May be shared by threads; each stream belongs to one.
+
+    `provider` is a handle, or a name: "anthropic:claude-opus-5". `options` fill in what a call leaves unset. A
+    transport given here stays the caller's to close. `proxy` is a URL, "" for none, None for what the environment
+    says. `raise_errors=False` makes every outcome of a call a response.
+    """
+
+    def __init__(
+        self,
+        provider: ProviderHandle | str,
+        *,
+        model: str | ModelSpec | None = None,
+        api_key: str | Secret | None = None,
+        options: ProviderOptions | None = None,
+        raise_errors: bool = True,
+        transport: Transport | None = None,
+        proxy: str | None = None,
+        http2: bool = False,
+        pool: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
+        clock: Clock = CLOCK,
+    ) -> None:
+        handle, self.model = provider_of(provider, model)
+        self.provider = handle.with_key(api_key) if api_key else with_env_key(handle)
+        self.options = options or ProviderOptions()
+        self._raise_errors = raise_errors
+        self._clock = clock
+        self._owned: Transport | None = None
+        if transport is None:
+            transport = self._owned = default_transport(
+                self.provider, proxy=proxy, http2=http2, pool=pool, ssl_context=ssl_context, clock=clock
+            )
+        self._performers = performers(transport)
+
+    def complete(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | ModelSpec | None = None,
+        api_key: str | Secret | None = None,
+        cancel: CancelToken | None = None,
+        raise_errors: bool | None = None,
+        **knobs: Any,
+    ) -> LlmResponse:
+        """The whole answer. `knobs` are fields of LlmRequest and ProviderOptions; TypeError for any other.
+
+        Raises MissingCredential and UnsupportedRequest before any I/O, and the typed error of a call that failed.
+        """
+        knobs.setdefault("retry_after_output", True)  # nobody sees it before it is whole
+        with self.stream(
+            prompt, model=model, api_key=api_key, cancel=cancel, raise_errors=raise_errors, **knobs
+        ) as stream:
+            for _ in stream:
+                pass
+            return stream.response
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str | ModelSpec | None = None,
+        api_key: str | Secret | None = None,
+        cancel: CancelToken | None = None,
+        raise_errors: bool | None = None,
+        **knobs: Any,
+    ) -> Stream:
+        """The answer as it comes: `with client.stream(...) as stream`. Takes and raises what `complete` does."""
+        chosen = self.model if model is None else model
+        if chosen is None:
+            raise TypeError("no model: give one to the client or to the call")
+        handle = self.provider.with_key(api_key) if api_key else self.provider
+        request = request_of(prompt, knobs, self.options)
+        exchange = handle.exchange(request, chosen, seed=entropy(16))
+        run: Run[LlmResponse] = Run(exchange, self._performers, clock=self._clock, cancel=cancel)
+        return Stream(exchange, run, self._raise_errors if raise_errors is None else raise_errors, cancel)
+
+    def close(self) -> None:
+        """Drop the idle connections. Twice does no harm."""
+        if self._owned is not None:
+            self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Stream:
+    """One answer as it comes: iterate for its events, or over `text`. When its block ends, the connection is gone."""
+
+    def __init__(
+        self, exchange: Exchange, run: Run[LlmResponse], raise_errors: bool, cancel: CancelToken | None
+    ) -> None:
+        self._exchange = exchange
+        self._run = run
+        self._raise_errors = raise_errors
+        self._cancel = cancel
+        self._ended = False
+
+    @property
+    def partial(self) -> LlmResponse:
+        """Whatever has arrived, at any time."""
+        return self._exchange.partial
+
+    @property
+    def response(self) -> LlmResponse:
+        """The response: as far as it has come during the block, as it ended after it."""
+        return self._exchange.partial
+
+    @property
+    def text(self) -> Iterator[str]:
+        """The text alone, as it comes. What was said is never taken back, so nothing is retried after output."""
+        self._exchange.retry_after_output = False
+        return (event.text for event in self if isinstance(event, TextDelta))
+
+    def close(self) -> None:
+        """End it here: the connection is dropped, what has come stays. Twice does no harm."""
+        self._run.abandon()
+        self._end()
+
+    def __enter__(self) -> Self:
+        self._run.start()
+        self._run.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        self._run.__exit__(kind, error, trace)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> StreamEvent:
+        if not self._run.started:
+            raise LocalProtocolError("a stream begins with its block: with client.stream(...) as stream")
+        try:
+            event: StreamEvent = next(self._run)
+            return event
+        except StopIteration:
+            error = self._verdict() if self._end() else None
+            if error is None:
+                raise
+        raise error
+
+    def _end(self) -> bool:
+        """Whether this is the first time that the end is seen."""
+        first, self._ended = not self._ended, True
+        if first and self._run.done:
+            log_attempts(_log, self.response, self._exchange.model.id)
+        return first
+
+    def _verdict(self) -> LashError | None:
+        """What to raise for a call that failed; an abort that the caller asked for is none."""
+        response = self.response
+        asked_for = self._cancel is not None and self._cancel.cancelled and response.stop_reason == "aborted"
+        if response.error is None or asked_for or not self._raise_errors:
+            return None
+        return error_of(response.error, response)

@@ -1,0 +1,65 @@
+"""Which transport a call takes where the caller names none: one pure function, shared by the twins.
+
+StreamTransport, unless a proxy applies, HTTP/2 is asked for or a pool is given: that is httpcore's. Loopback addresses
+go past proxies that the environment names, since no proxy could reach them (as Go has it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from lash_proto.http1 import Origin
+
+__all__ = ["Choice", "choose"]
+
+
+@frozen
+class Choice:
+    """`httpcore`: by HttpcoreTransport, through `proxy` where that is a URL."""
+
+    httpcore: bool = False
+    proxy: str | None = None
+
+
+def choose(origin: Origin, *, proxy: str | None, http2: bool, pool: bool, environment: Mapping[str, str]) -> Choice:
+    """How to reach an origin. `proxy` is the caller's word: a URL, "" for none, None for what the environment says."""
+    if pool:
+        return Choice(httpcore=True)
+    found = proxy if proxy is not None else _from_environment(origin, environment)
+    return Choice(httpcore=bool(found) or http2, proxy=found or None)
+
+
+def _from_environment(origin: Origin, environment: Mapping[str, str]) -> str | None:
+    if origin.host == "localhost" or origin.host.startswith("127.") or origin.host == "::1":
+        return None
+    if _excepted(origin, _look_up("no_proxy", environment) or ""):
+        return None
+    # A CGI script's HTTP_PROXY is the `Proxy` header of whoever asked (CVE-2016-5385).
+    names = [f"{origin.scheme}_proxy", "all_proxy"]
+    if "REQUEST_METHOD" in environment and origin.scheme == "http":
+        names = ["all_proxy"]
+    found = next((found for name in names if (found := _look_up(name, environment))), None)
+    return found if found is None or "://" in found else f"http://{found}"
+
+
+def _look_up(name: str, environment: Mapping[str, str]) -> str | None:
+    return environment.get(name) or environment.get(name.upper())
+
+
+def _excepted(origin: Origin, no_proxy: str) -> bool:
+    """Whether NO_PROXY holds the host: itself, a domain above it, either with a port, or `*` for all."""
+    for entry in no_proxy.lower().split(","):
+        name = entry.strip()
+        if name == "*":
+            return True
+        host, colon, port = name.rpartition(":")
+        if colon and port.isdigit() and "]" not in port and ":" not in host:
+            if int(port) != origin.port:
+                continue
+            name = host
+        name = name.strip("[]").lstrip("*").lstrip(".")
+        if name and (origin.host == name or origin.host.endswith(f".{name}")):
+            return True
+    return False

@@ -1,0 +1,119 @@
+"""What both HttpcoreTransports know: a call as an httpcore request, and what httpcore's exceptions mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from lash_proto.effects import CallHttp
+from lash_proto.failures import LocalProtocolError, RemoteProtocolError
+from lash_proto.happenings import BodyEnded, BodyReceived, Failed, HeadReceived
+from lash_proto.http import ContentDecoder, check_header, content_decoder
+from lash_proto.http1 import Origin, split_url
+from lash_proto.values import Secret, redact_text
+
+from .flights import News, unreached
+
+if TYPE_CHECKING:
+    import httpcore
+
+__all__ = ["Body", "failure", "may_renew", "proxy_of", "request_of"]
+
+
+def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tuple[Origin, httpcore.Request]:
+    """Where a call goes, and the request. Raises LocalProtocolError for what cannot be sent."""
+    import httpcore
+
+    origin, target = split_url(call.url)
+    headers = {"host": origin.authority, "accept-encoding": "identity"}
+    if call.body or call.method in ("POST", "PUT", "PATCH"):
+        headers["content-length"] = str(len(call.body))
+    for name, value in call.headers:
+        check_header(name, value)
+        headers[name.lower()] = value.reveal() if isinstance(value, Secret) else value
+    url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
+    try:
+        items = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a header holds characters that HTTP cannot carry") from None
+    # The driver's deadlines bound the call; connecting, done in the same breath as sending, has httpcore's own.
+    extensions = {"timeout": {"connect": connect_timeout, "pool": connect_timeout}, "trace": trace}
+    return origin, httpcore.Request(call.method, url, headers=items, content=call.body, extensions=extensions)
+
+
+def proxy_of(url: str) -> httpcore.Proxy:
+    """A proxy by its URL; a user name and password in it are sent to the proxy alone."""
+    import httpcore
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "socks5", "socks5h") or not parts.hostname:
+        raise LocalProtocolError("the proxy's URL is none: write it as http://host:port, https:// or socks5://")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return httpcore.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
+
+
+def failure(id: int, origin: Origin, error: Exception, *, started: bool) -> Failed | None:
+    """What an exception means; `started`: the response had begun. None for one that is no failure of the world.
+
+    By name, because a pool with httpcore's API may have exceptions of its own.
+    """
+    names = {class_.__name__ for class_ in type(error).__mro__}
+    text = redact_text(str(error))
+    if "TimeoutException" in names:
+        return Failed(id, "timeout", f"no connection to {origin.host}:{origin.port} within the time allowed")
+    if "ProxyError" in names:
+        return Failed(id, "connection", f"the proxy refused: {text}")
+    if "RemoteProtocolError" in names:
+        if started and "closed" in text:
+            return Failed(id, "truncated", "the connection ended inside the body of the response")
+        if "disconnected" in text:
+            return Failed(id, "connection", "the connection ended before the response began")
+        return Failed(id, "protocol", f"the response is not HTTP: {text}")
+    if not names & {"NetworkError", "OSError"}:
+        return None
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__  # anyio's exceptions stand between
+    return unreached(id, origin, cause or error, started=started)
+
+
+def may_renew(error: Exception) -> bool:
+    """Whether a kept connection may have been stale when a request on it ended so."""
+    import httpcore
+
+    return isinstance(error, httpcore.ReadError | httpcore.WriteError | httpcore.RemoteProtocolError)
+
+
+class Body:
+    """The response as happenings, its content decoded."""
+
+    def __init__(self, id: int, response: httpcore.Response) -> None:
+        self._id = id
+        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers)
+        self.head = HeadReceived(id, response.status, headers)
+        self._decoder: ContentDecoder | None = None
+        self.fault: Failed | None = None
+        try:
+            self._decoder = content_decoder(headers)
+        except RemoteProtocolError as error:
+            self.fault = Failed(id, "protocol", str(error))
+
+    def receive(self, data: bytes) -> News | None:
+        """More of the body; None where it only fed the decoder."""
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data)
+            except RemoteProtocolError as error:
+                return Failed(self._id, "protocol", str(error))
+        return BodyReceived(self._id, data) if data else None
+
+    def end(self) -> News:
+        """The body is over."""
+        if self._decoder is not None:
+            try:
+                self._decoder.end()
+            except RemoteProtocolError as error:
+                return Failed(self._id, "truncated", str(error))
+        return BodyEnded(self._id)

@@ -1,0 +1,33 @@
+"""Where a key is found when none was given: the environment, which a client reads once, when it is built."""
+
+from __future__ import annotations
+
+from lash_proto.providers import ProviderHandle
+
+from .world import environment
+
+__all__ = ["get_env_api_key", "with_env_key"]
+
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"),
+    "github-copilot": ("COPILOT_GITHUB_TOKEN",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "google": ("GEMINI_API_KEY",),
+}
+
+
+def get_env_api_key(kind: str) -> str | None:
+    """The key that the environment holds for a provider kind; None where there is none, or it is empty."""
+    return _first(VARIABLES.get(kind, ()))
+
+
+def with_env_key(handle: ProviderHandle) -> ProviderHandle:
+    """The handle with a key from the environment, where it has none and one is there."""
+    key = None if handle.has_key else _first(handle.variables)
+    return handle if key is None else handle.with_key(key)
+
+
+def _first(variables: tuple[str, ...]) -> str | None:
+    held = environment()
+    return next((held[name] for name in variables if held.get(name)), None)

@@ -1,0 +1,61 @@
+"""What a caller says to a client, made into an LlmRequest. Shared by the twins, so that both understand the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import evolve, fields
+
+from lash_proto.messages import (
+    AssistantMessage,
+    CustomMessage,
+    LlmRequest,
+    Message,
+    ProviderOptions,
+    ToolResultMessage,
+    UserMessage,
+)
+from lash_proto.providers import ProviderHandle, handle, register_all, split_model
+
+Prompt: TypeAlias = str | Message | Iterable[Message] | LlmRequest
+"""What can be asked: a text, a message, a conversation, or a whole request."""
+
+_REQUEST = frozenset(field.name for field in fields(LlmRequest)) - {"messages", "options"}
+
+
+def request_of(prompt: Prompt, knobs: Mapping[str, Any], options: ProviderOptions) -> LlmRequest:
+    """The request for a prompt and its keywords, which are fields of LlmRequest or of its options.
+
+    `options` are the client's. A keyword beats the prompt's own request, and that beats the client. TypeError for a
+    keyword that is neither.
+    """
+    knobs = dict(knobs)
+    said = knobs.pop("options", None)
+    if said is not None:
+        options = said.over(options)
+    if isinstance(prompt, LlmRequest):
+        request, options = prompt, prompt.options.over(options)
+    elif isinstance(prompt, UserMessage | AssistantMessage | ToolResultMessage | CustomMessage):
+        request = LlmRequest((prompt,))
+    else:
+        request = LlmRequest(prompt)
+    settings = {name: knobs.pop(name) for name in list(knobs) if name in _REQUEST}
+    known = {field.name for field in fields(type(options))}
+    unknown = sorted(knobs.keys() - known)
+    if unknown:
+        raise TypeError(f"unknown option {unknown[0]!r}: neither LlmRequest nor {type(options).__name__} has it")
+    return evolve(request, options=evolve(options, **knobs), **settings)
+
+
+def provider_of(provider: ProviderHandle | str, model: Any) -> tuple[ProviderHandle, Any]:
+    """Handle and model: "kind:model" names both, and a kind alone stands for its factory without arguments."""
+    if not isinstance(provider, str):
+        return provider, model
+    register_all()
+    if ":" in provider:
+        kind, named = split_model(provider)
+        if model is not None:
+            raise TypeError(f"two models: {provider!r} names one, and model={model!r} another")
+        return handle(kind), named
+    return handle(provider), model
