@@ -91,6 +91,13 @@ class Conversation:
         if not self.messages:
             raise UnsupportedRequest("messages", "at least one message with content is needed")
 
+    def answers_unthought_calls(self) -> bool:
+        """Whether the last message answers calls whose message has no thinking before them: the server then refuses a
+        thinking budget."""
+        if len(self.messages) < 2 or self.messages[-1]["content"][0]["type"] != "tool_result":
+            return False
+        return self.messages[-2]["content"][0]["type"] not in _THINKING
+
     def _append(self, role: str, content: list[JsonDict]) -> None:
         if not content:
             return

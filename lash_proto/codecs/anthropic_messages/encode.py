@@ -178,18 +178,25 @@ class Encoding:
         """`thinking` and the effort; returns the budget, 0 where there is none."""
         said = self.options.get("reasoning")
         budget = 0
+        if self.options.get("effort"):
+            self.config["effort"] = self.options.get("effort")
         if said == "off":
             self.body["thinking"] = {"type": "disabled"}
         elif isinstance(said, int):
             budget = said
         elif said is not None and self.talk.compat.adaptive_thinking:
             self.body["thinking"] = {"type": "adaptive"}
-            self.config["effort"] = "low" if said == "minimal" else said
+            self.config.setdefault("effort", "low" if said == "minimal" else said)
             if said == "minimal":
                 self.talk.note("reasoning minimal is sent as low, the least effort there is")
         elif said is not None:
             budget = self._budget_of(said)
         if isinstance(said, int) or budget:
+            if self.talk.answers_unthought_calls():
+                self.talk.note(
+                    "thinking is left out: the calls being answered were made without it, or by another model"
+                )
+                return 0
             self.body["thinking"] = {"type": "enabled", "budget_tokens": budget}
         display = self.options.get("thinking_display") or (
             "summarized" if self.options.get("expose_thinking") else None
@@ -205,6 +212,7 @@ class Encoding:
     def _budget_of(self, level: str) -> int:
         budget = _BUDGETS[level]
         limit = self.request.max_output_tokens
+        limit = self.spec.max_output_tokens if limit is None else limit
         if limit is not None and limit - MIN_BUDGET < budget:
             budget = max(MIN_BUDGET, limit - MIN_BUDGET)
             self.talk.note(f"the thinking budget is {budget} tokens, to leave room for an answer")
