@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ..failures import FailureKind
 from ..messages import (
@@ -57,7 +57,8 @@ def recognise(method: str, path: str, body: Json) -> FauxCall | None:
     """The call, where it is a POST to `.../chat/completions` with a body of this dialect."""
     if method != "POST" or not path.partition("?")[0].endswith("/chat/completions") or not isinstance(body, dict):
         return None
-    return FauxCall(API, get_str(body, "model") or "", body.get("stream") is True, body, path)
+    asked = cast("JsonDict", body)
+    return FauxCall(API, get_str(asked, "model") or "", asked.get("stream") is True, asked, path)
 
 
 def render(reply: FauxReply, call: FauxCall) -> Answer:
@@ -184,11 +185,17 @@ def _completion(reply: FauxReply, call: FauxCall) -> JsonDict:
 
 
 def _message(reply: FauxReply) -> JsonDict:
-    message: JsonDict = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
+    texts = [part.text for part in reply.content if isinstance(part, TextPart)]
+    refusals = [part.text for part in reply.content if isinstance(part, RefusalPart)]
+    message: JsonDict = {
+        "role": "assistant",
+        "content": "".join(texts) if texts else None,
+        "refusal": "".join(refusals) if refusals else None,
+        "annotations": [],
+    }
     listed = [delta for part in reply.content for delta in _listed(part)]
     for part in reply.content:
         if isinstance(part, TextPart):
-            message["content"] = (message["content"] or "") + part.text
             message["annotations"] += [dict(citation) for citation in part.citations]
         elif isinstance(part, ReasoningPart):
             _add_reasoning(message, part)
@@ -196,8 +203,6 @@ def _message(reply: FauxReply) -> JsonDict:
             body, word = ("custom", "input") if part.kind == "custom" else ("function", "arguments")
             entry = {**_call_head(part), body: {"name": part.name, word: _arguments(part)}}
             message.setdefault("tool_calls", []).append(entry)
-        elif isinstance(part, RefusalPart):
-            message["refusal"] = (message["refusal"] or "") + part.text
         elif isinstance(part, AudioPart):
             data = base64.b64encode(part.data or b"").decode()
             message["audio"] = {"id": part.id, "data": data, "expires_at": 0, "transcript": part.transcript or ""}
