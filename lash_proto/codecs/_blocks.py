@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from attrs import define, field
 
+from ..failures import RemoteProtocolError
 from ..messages import Origin, Part, ReasoningPart, TextPart, ToolCallPart
 from ..partial_json import PartialArguments, parse_arguments
 from ..replies import (
@@ -29,6 +30,10 @@ from ..replies import (
     ToolCallStart,
 )
 from ..values import clean, dump_json, hold_surrogate
+
+
+MAX_BLOCKS = 10_000
+"""Blocks in one response."""
 
 
 @define(eq=False)
@@ -158,14 +163,14 @@ class Blocks:
     def start_text(self, out: list[StreamEvent]) -> TextBlock:
         """A new block of text."""
         block = TextBlock(len(self.content), False, self.origin)
-        self.content.append(block)
+        self._place(block)
         out.append(TextStart(block.index))
         return block
 
     def start_reasoning(self, out: list[StreamEvent]) -> TextBlock:
         """A new block of reasoning."""
         block = TextBlock(len(self.content), True, self.origin)
-        self.content.append(block)
+        self._place(block)
         out.append(ReasoningStart(block.index))
         return block
 
@@ -175,13 +180,14 @@ class Blocks:
 
     def start_call(self, block: CallBlock, response_id: str | None, out: list[StreamEvent]) -> None:
         """Give a call its place and say so; what had come of its arguments follows at once."""
-        block.index = len(self.content)
-        self.content.append(block)
+        self._place(block)
+        block.index = len(self.content) - 1
         if not block.id:
             block.made_up = made_up_id(response_id, block.index, block.name)
         out.append(ToolCallStart(block.index, block.id or block.made_up, block.name))
         for fragment in block.pieces:
-            block._delta(fragment, out)  # pyright: ignore[reportPrivateUsage]
+            if fragment:
+                block._delta(fragment, out)  # pyright: ignore[reportPrivateUsage]
 
     def whole_call(
         self,
@@ -207,9 +213,14 @@ class Blocks:
 
     def add_part(self, part: Part, out: list[StreamEvent]) -> int:
         """A block that comes whole, without Start and End. Returns its content index."""
-        self.content.append(part)
+        self._place(part)
         out.append(PartAdded(len(self.content) - 1, part))
         return len(self.content) - 1
+
+    def _place(self, block: Part | Block) -> None:
+        if len(self.content) >= MAX_BLOCKS:
+            raise RemoteProtocolError(f"more than {MAX_BLOCKS} blocks in one response")
+        self.content.append(block)
 
     def close(self, block: Block, out: list[StreamEvent]) -> None:
         """The block is over: its End carries the finished part. Closing twice does no harm."""

@@ -34,9 +34,6 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_ERROR_BYTES = 1024 * 1024
 """Of an error body only this much is kept."""
 
-MAX_BLOCKS = 10_000
-"""Blocks in one response."""
-
 _BLANK = b" \t\r\n"
 _BENT = (
     RemoteProtocolError,
@@ -307,8 +304,6 @@ class DialectDecoder:
                 return
             raise RemoteProtocolError(f"an event of the {self.api} stream is not JSON: {error}") from None
         self._event(name, data, out)
-        if len(self.blocks.content) > MAX_BLOCKS:
-            raise RemoteProtocolError(f"more than {MAX_BLOCKS} blocks in one response")
 
     def _finish_feed(self, data: bytes, out: list[StreamEvent]) -> None:
         if self._mode == "sse":
@@ -338,8 +333,6 @@ class DialectDecoder:
                 raise self._not_ours("the body is a page of HTML") from None
             raise RemoteProtocolError(f"the body is not JSON: {error}", failure=_body_failure(text, error)) from None
         self._body(body, out)
-        if len(self.blocks.content) > MAX_BLOCKS:
-            raise RemoteProtocolError(f"more than {MAX_BLOCKS} blocks in one response")
         self._whole = True
         self.ended = True
 
