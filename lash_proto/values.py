@@ -154,22 +154,25 @@ _scan: Callable[[str, int], tuple[Json, int]] = cast("Any", json.JSONDecoder(par
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def parse_json(text: str, *, max_depth: int = MAX_DEPTH) -> Json:
+# A level costs an array two characters (`[]`) and an object five (`{"":}`), so JSON as short as most events are cannot
+# be too deep, and its brackets need no counting, which takes a sixth of the time.
+_SHALLOW: Final = 2 * MAX_DEPTH
+
+
+def parse_json(text: str) -> Json:
     """A JSON text as a Python value. Raises ValueError, and nothing else, for what is not JSON or too deep."""
-    # A level costs an array two characters (`[]`) and an object five (`{"":}`), so JSON as short as most events are
-    # cannot be too deep, and its brackets need no counting, which takes a sixth of the time.
     size = len(text)
     if (
-        size > 2 * max_depth
-        and text.count("[") + size // 4 >= max_depth
-        and text.count("[") + text.count("{") > max_depth
-        and _depth(text) > max_depth
+        size > _SHALLOW
+        and text.count("[") + size // 4 >= MAX_DEPTH
+        and text.count("[") + text.count("{") > MAX_DEPTH
+        and _depth(text) > MAX_DEPTH
     ):
-        raise ValueError(f"JSON nested deeper than {max_depth} levels")
+        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
     try:
         try:
             value, end = _scan(text, 0)
-            if end == len(text):
+            if end == size:
                 return value
         except StopIteration:
             pass

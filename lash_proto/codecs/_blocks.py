@@ -31,7 +31,6 @@ from ..replies import (
 )
 from ..values import clean, dump_json, hold_surrogate
 
-
 MAX_BLOCKS = 10_000
 """Blocks in one response."""
 

@@ -25,8 +25,8 @@ from ...messages import OpaquePart, ReasoningPart, RefusalPart
 from ...replies import StreamEvent
 from ...usage import StopReason
 from ...values import Json, JsonDict, clean, get_dict, get_list, get_str
-from .._blocks import CallBlock, TextBlock
-from .._decoder import MAX_BLOCKS, DialectDecoder
+from .._blocks import MAX_BLOCKS, CallBlock, TextBlock
+from .._decoder import DialectDecoder
 from .items import (
     CALLS,
     OutputItem,
