@@ -16,7 +16,8 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
-from lash_proto.providers import ProviderHandle, handle, register_all, split_model
+from lash_proto.providers.handle import ProviderHandle
+from lash_proto.providers.registry import handle, register_all, split_model
 
 Prompt: TypeAlias = str | Message | Iterable[Message] | LlmRequest
 """What can be asked: a text, a message, a conversation, or a whole request."""
