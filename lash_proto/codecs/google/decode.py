@@ -138,17 +138,15 @@ class GoogleDecoder(DialectDecoder):
         return f"{said}: {self._finish_message}" if self._finish_message else said
 
     def _fail(self, error: Json, *, default: Any = None) -> None:
-        if self.error is None:
-            super()._fail(error, default=default)
-            self._refine()
+        super()._fail(error, default=default)
+        self._refine()
 
     def _finish_error(self) -> None:
         super()._finish_error()
         self._refine()
 
     def _refine(self) -> None:
-        if self.error is not None:
-            self.error = refine(self.error)
+        self.error = None if self.error is None else refine(self.error)
 
     # --- one object ------------------------------------------------------------------------------------------------
 
