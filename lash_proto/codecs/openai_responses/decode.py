@@ -83,9 +83,9 @@ class ResponsesDecoder(DialectDecoder):
     # --- what a dialect says ---------------------------------------------------------------------------------------
 
     def _event(self, name: str, data: Json, out: list[StreamEvent]) -> None:
-        if type(data) is not dict:
+        event: JsonDict = data
+        if type(event) is not dict:
             raise self._not_ours("an event of the stream is no object")
-        event = cast("JsonDict", data)
         kind = event.get("type")
         if type(kind) is not str:
             kind = event["type"] = name
@@ -420,8 +420,9 @@ class ResponsesDecoder(DialectDecoder):
             part = self.blocks.content[index]
             if isinstance(part, ReasoningPart):
                 self.blocks.replace(index, evolve(part, provider_data=filled(part.provider_data or {}, told)))
-            elif isinstance(part, OpaquePart):
-                self.blocks.replace(index, evolve(part, data=filled(part.data, told)))
+            else:
+                opaque = cast("OpaquePart", part)
+                self.blocks.replace(index, evolve(opaque, data=filled(opaque.data, told)))
 
     # The wire's own words (WIRE 1c). Events that only tell of progress are not here.
     _EVENTS: ClassVar[dict[str, _OnEvent]] = {
