@@ -41,11 +41,11 @@ from ...messages import (
     UserMessage,
 )
 from ...values import JsonDict, get_dict, get_str
-from .._encoder import arguments_object, check_name, encode_base64, media_type_of
+from .._encoder import arguments_object, encode_base64, media_type_of
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-NAME_RULE = "names are 1 to 128 letters, digits, _ or - (WIRE 12.4)"
+NAME_RULE = "names are 1 to 128 letters, digits, _ or -"
 FILES_BETA = "files-api-2025-04-14"
 
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -277,12 +277,15 @@ class Conversation:
         return {**block, **(part.provider_data or {})}
 
     def _tool_use(self, part: ToolCallPart) -> JsonDict:
-        check_name(part.name, TOOL_NAME, NAME_RULE)
+        name = part.name
+        if not TOOL_NAME.fullmatch(name):
+            name = _NOT_IN_ID.sub("_", name)[:128] or "_"
+            self.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         arguments: Mapping[str, Any] = arguments_object(part)
         if part.kind == "custom":
             arguments = {"input": part.raw_arguments}
             self.note("the text of a custom tool call is sent as its argument `input`")
-        block: JsonDict = {"type": "tool_use", "id": tool_id(part.id), "name": part.name, "input": dict(arguments)}
+        block: JsonDict = {"type": "tool_use", "id": tool_id(part.id), "name": name, "input": dict(arguments)}
         if not self._is_foreign(part.origin):
             block.update(part.provider_data or {})
         return block

@@ -132,6 +132,8 @@ class MessagesDecoder(DialectDecoder):
 
     def _start(self, key: Json, block: Json, out: list[StreamEvent]) -> None:
         """A block begins; `key` is the wire's index, or anything unique in a whole body."""
+        if key in self._open:
+            self._stop(self._open.pop(key), out)
         self._tell(out)
         if not isinstance(block, dict):
             raise RemoteProtocolError("a content block that is not an object")

@@ -228,11 +228,17 @@ class Encoding:
         mode = self.body.get("thinking", {}).get("type")
         if mode == "enabled" and budget < MIN_BUDGET:
             raise UnsupportedRequest(f"reasoning {budget}", f"a thinking budget is at least {MIN_BUDGET} tokens")
-        if limit < 0 or (limit <= budget and _INTERLEAVED not in self.talk.betas):
+        if limit < 0:
+            raise UnsupportedRequest(f"max_output_tokens {limit}", "it must not be below 0")
+        if budget and limit <= budget and _INTERLEAVED not in self.talk.betas:
             raise UnsupportedRequest(f"max_output_tokens {limit}", f"it must be above the thinking budget of {budget}")
         forced = self.body.get("tool_choice", {}).get("type") in ("any", "tool")
         if forced and mode == "enabled":
             raise UnsupportedRequest("tool_choice", "a forced tool does not go together with a thinking budget")
+        # Nothing but the prompt cache is filled (WIRE 4b).
+        if limit == 0 and (self.stream or forced or mode in ("enabled", "adaptive") or "format" in self.config):
+            rule = "no streaming, thinking, forced tool or output format go with it"
+            raise UnsupportedRequest("max_output_tokens 0", rule)
 
     def _add_sampling(self) -> None:
         request = self.request
