@@ -1,13 +1,23 @@
-"""The README's code runs: every ```python block by itself, in the order of the page."""
+"""The README's code runs: every ```python block by itself, its calls sent to a faux server instead of a provider."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
+
+from lash_io.aio.transports.stream import StreamTransport as AioStreamTransport
+from lash_io.blocking.transports.stream import StreamTransport
+from lash_io.faux_server import FauxServer
+from lash_proto import CallHttp, TextPart, ToolCallPart
+from lash_proto.faux import FauxCall, FauxProvider, FauxReply
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -33,10 +43,37 @@ def blocks(text: str) -> list[Block]:
 BLOCKS = blocks(README.read_text(encoding="utf-8"))
 
 
+def answer(call: FauxCall) -> FauxReply:
+    """A call of the tool where there is one that has not answered yet, else a sentence."""
+    if call.body.get("tools") and "tool_result" not in json.dumps(call.body):
+        return FauxReply((TextPart("Let me look. "), ToolCallPart("call_1", "weather", {"city": "Oslo"})))
+    return FauxReply("Hi there.")
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FauxProvider]:
+    """A faux server to which every call goes, whatever its host; keys that look like none."""
+    with FauxServer(FauxProvider(otherwise=answer)) as server:
+        for transport in (StreamTransport, AioStreamTransport):
+            plain: Any = transport.open
+
+            def redirected(self: Any, call: CallHttp, plain: Any = plain) -> Any:
+                parts = urlsplit(call.url)
+                url = f"{server.url}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+                return plain(self, attrs.evolve(call, url=url))
+
+            monkeypatch.setattr(transport, "open", redirected)
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+            monkeypatch.setenv(name, "made-up")
+        yield server.provider
+
+
 @pytest.mark.parametrize("block", [pytest.param(block, id=f"{block.heading}, line {block.line}") for block in BLOCKS])
-def test_the_code_in_the_readme_runs(block: Block) -> None:
+def test_the_code_in_the_readme_runs(block: Block, provider: FauxProvider) -> None:
     tree = ast.increment_lineno(ast.parse(block.code), block.line - 1)
     exec(compile(tree, str(README), "exec"), {"__name__": "__main__"})
+    asks_a_provider = "Client(" in block.code and "faux(" not in block.code
+    assert bool(provider.calls) == asks_a_provider
 
 
 def test_a_block_knows_its_heading_and_its_line() -> None:
