@@ -15,7 +15,7 @@ Every server bends this dialect its own way, so the rules here are about shapes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from attrs import define, evolve, field
 
@@ -26,11 +26,16 @@ from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
 from ...values import Json, JsonDict, clean, get_dict, get_int, get_list, get_str
 from .._blocks import CallBlock, TextBlock
-from .._decoder import DialectDecoder, stop_reason_of
+from .._decoder import DialectDecoder
 from .calls import Calls, arguments_text
 from .media import Audio, image_of
 from .reasoning import Details, details_text, field_text, thinking_text
 from .usage import read_counts, usage_of
+
+# What a delta seldom says: where it says none of this, nobody asks for it.
+_SELDOM: Final = frozenset(
+    {"reasoning_details", "reasoning_opaque", "refusal", "function_call", "annotations", "images", "audio"}
+)
 
 
 @define(eq=False)
@@ -106,16 +111,20 @@ class ChatDecoder(DialectDecoder):
             return
         delta: JsonDict | None = choice.get("delta")
         if type(delta) is dict:
+            # Nearly all deltas say one thing, and asking for all that a message may say takes as long as its JSON.
             text = delta.get("content")
             if type(text) is str and len(delta) == 1:
                 if text:
                     (self._text or self._open_text(out)).add(text, out)
+            elif len(delta) == 1 and type(delta.get("tool_calls")) is list:
+                self._take_calls(delta["tool_calls"], out, whole=False)
             else:
                 self._message(delta, out, whole=False)
         elif delta is None and not self.blocks.content and type(choice.get("message")) is dict:
             # A gateway that waited for the whole answer sends it as the one event of a stream.
             self._message(choice["message"], out, whole=True)
-        self._rest(choice, out)
+        if choice.get("finish_reason") is not None or "usage" in choice or "error" in choice:
+            self._rest(choice, out)
 
     def _rest(self, choice: JsonDict, out: list[StreamEvent]) -> None:
         """What stands beside the delta or message of a choice."""
@@ -190,20 +199,26 @@ class ChatDecoder(DialectDecoder):
 
     def _message(self, message: JsonDict, out: list[StreamEvent], *, whole: bool) -> None:
         """A delta, or a whole message: they hold the same keys."""
-        self._take_reasoning(message, out, whole=whole)
+        seldom = not _SELDOM.isdisjoint(message)
+        name, text = field_text(message)
+        if seldom:
+            text = self._take_details(message, name, text, out, whole=whole)
+        if text:
+            self._add_reasoning(name, text, out)
         content = message.get("content")
         if type(content) is str:
             if content:
                 (self._text or self._open_text(out)).add(content, out)
         elif content:
             self._take_parts(content, out, whole=whole)
-        if type(message.get("refusal")) is str:
+        if seldom and type(message.get("refusal")) is str:
             self._refusal.append(message["refusal"])
-        calls = message.get("tool_calls")
-        if type(calls) is list:
-            for place, call in enumerate(cast("list[Json]", calls)):
-                if type(call) is dict:
-                    self._take_call(cast("JsonDict", call), out, alone=whole or place > 0, whole=whole)
+        if type(message.get("tool_calls")) is list:
+            self._take_calls(message["tool_calls"], out, whole=whole)
+        if seldom:
+            self._take_rest(message, out)
+
+    def _take_rest(self, message: JsonDict, out: list[StreamEvent]) -> None:
         if type(message.get("function_call")) is dict:
             self._take_function_call(message["function_call"], out)
         if annotations := message.get("annotations"):
@@ -252,8 +267,8 @@ class ChatDecoder(DialectDecoder):
 
     # --- reasoning -------------------------------------------------------------------------------------------------
 
-    def _take_reasoning(self, message: JsonDict, out: list[StreamEvent], *, whole: bool) -> None:
-        name, text = field_text(message)
+    def _take_details(self, message: JsonDict, name: str, text: str, out: list[StreamEvent], *, whole: bool) -> str:
+        """What stands beside the field of reasoning, and the text to read: the field's, or else the details'."""
         details = [cast("JsonDict", entry) for entry in get_list(message, "reasoning_details") if type(entry) is dict]
         if details:
             # The same text stands in both, as a rule; once a field has spoken, the details alone add nothing to read.
@@ -265,13 +280,15 @@ class ChatDecoder(DialectDecoder):
         opaque = message.get("reasoning_opaque")
         if type(opaque) is str and opaque:  # GitHub Copilot
             self._opaque = opaque
-        if text:
-            block = self._reasoning or self._open_reasoning(out)
-            if name:
-                self._from_field = True
-                if block.provider_data is None:
-                    block.provider_data = {"field": name}
-            block.add(text, out)
+        return text
+
+    def _add_reasoning(self, name: str, text: str, out: list[StreamEvent]) -> None:
+        block = self._reasoning or self._open_reasoning(out)
+        if name:
+            self._from_field = True
+            if block.provider_data is None:
+                block.provider_data = {"field": name}
+        block.add(text, out)
 
     def _take_thinking(self, part: JsonDict, out: list[StreamEvent]) -> None:
         block = self._reasoning or self._open_reasoning(out)
@@ -306,6 +323,22 @@ class ChatDecoder(DialectDecoder):
         return added or None
 
     # --- tool calls ------------------------------------------------------------------------------------------------
+
+    def _take_calls(self, calls: list[Json], out: list[StreamEvent], *, whole: bool) -> None:
+        call: JsonDict
+        for place, call in enumerate(calls):
+            if type(call) is not dict:
+                continue
+            # Nearly always: more of a call's arguments under its index, and nothing else.
+            index = call.get("index")
+            function: JsonDict | None = call.get("function")
+            if type(index) is int and len(call) == 2 and type(function) is dict and len(function) == 1 and not whole:
+                block = self._calls.by_index.get(index)
+                fragment = function.get("arguments")
+                if block is not None and block.kind == "function" and type(fragment) is str:
+                    block.add(fragment, out)
+                    continue
+            self._take_call(call, out, alone=whole or place > 0, whole=whole)
 
     def _take_call(self, call: JsonDict, out: list[StreamEvent], *, alone: bool, whole: bool) -> None:
         """One entry of `tool_calls`. `alone`: without a key of its own it is a call of its own."""
@@ -391,7 +424,8 @@ class ChatDecoder(DialectDecoder):
             # They come after the text, as a rule, and the text may have been closed by a call.
             text = cast("TextPart", self.blocks.content[block.index])
             self.blocks.replace(block.index, evolve(text, citations=tuple(block.citations)))
-        for call in self._calls.nameless:
+        nameless, self._calls.nameless = self._calls.nameless, []
+        for call in nameless:
             if call.id:
                 self.blocks.start_call(call, self.id, out)
         for part in self._late_parts():
@@ -413,7 +447,7 @@ class ChatDecoder(DialectDecoder):
         if not late:
             return response
         content = (*response.content, *late)
-        stop = response.stop_reason if response.error else stop_reason_of(self.raw_stop_reason, self.STOPS, content)
+        stop = response.stop_reason if response.error else self._stop_reason(content)
         return evolve(response, content=content, stop_reason=stop)
 
 
