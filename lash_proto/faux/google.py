@@ -49,6 +49,13 @@ _ERRORS: Final[dict[FailureKind, tuple[int, str]]] = {
 }
 _INTERNAL: Final = (500, "INTERNAL")
 
+# Protobuf's JSON writer escapes these of the basic plane, and Google's SDK rests on it: it splits lines where Python's
+# `splitlines` does, at U+2028 and U+0085 too. Recorded are < and >.
+_ESCAPED = re.compile(
+    r"[<>\x7f-\x9f\xad\u0600-\u0603\u06dd\u070f\u17b4\u17b5\u200b-\u200f\u2028-\u202e\u2060-\u2064\u206a-\u206f"
+    r"\ufeff\ufff9-\ufffb]"
+)
+
 
 def recognise(method: str, path: str, body: Json) -> FauxCall | None:
     """The call, where method and path are the Gemini API's or Code Assist's."""
@@ -72,7 +79,7 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     if not call.stream:
         return _json(_wrap(_whole(reply, call), reply, wrapped))
     objects = [_wrap(each, reply, wrapped) for each in _stream(reply, call)]
-    texts = [dump_json(each) for each in objects][: reply.cut_after]
+    texts = [_text(each) for each in objects][: reply.cut_after]
     if "alt=sse" in call.path.partition("?")[2]:
         chunks = tuple(f"data: {text}\r\n\r\n".encode() for text in texts)
         return Answer(200, (("content-type", "text/event-stream"),), chunks)
@@ -84,8 +91,12 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     )
 
 
+def _text(body: JsonDict) -> str:
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", dump_json(body))
+
+
 def _json(body: JsonDict, status: int = 200) -> Answer:
-    return Answer(status, (("content-type", "application/json; charset=UTF-8"),), (dump_json(body).encode(),))
+    return Answer(status, (("content-type", "application/json; charset=UTF-8"),), (_text(body).encode(),))
 
 
 def _wrap(body: JsonDict, reply: FauxReply, wrapped: bool) -> JsonDict:

@@ -129,18 +129,17 @@ def _usage(reply: FauxReply) -> JsonDict | None:
     usage = reply.usage
     if usage is None:
         return None
-    told: JsonDict = {
+    return {
         "input_tokens": usage.total_input_tokens,
         "input_tokens_details": {
             "cached_tokens": usage.cached_input_tokens,
             "cache_write_tokens": usage.cache_write_tokens,
         },
         "output_tokens": usage.output_tokens,
+        # OpenAI always says it, and its SDK's types hold it to that.
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": usage.total_input_tokens + usage.output_tokens,
     }
-    if usage.reasoning_tokens is not None:
-        told["output_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
-    return told
 
 
 def _item(part: Part, id: str, encrypted: bool) -> JsonDict:
