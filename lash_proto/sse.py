@@ -114,8 +114,10 @@ class SseParser:
                     data = rest[1:]
             except UnicodeDecodeError:
                 pass  # the rest goes the slow way, which puts U+FFFD there
-        if data:
-            self._receive_rest(data, events)
+            if 10 not in data:
+                begun += data
+                return events
+        self._receive_rest(data, events)
         return events
 
     def _receive_rest(self, data: bytes, events: list[Event]) -> None:

@@ -103,12 +103,11 @@ class CallBlock:
 
     def add(self, fragment: str, out: list[StreamEvent]) -> None:
         """More of the arguments' text."""
-        if fragment:
-            self.pieces.append(fragment)
-            if self.index >= 0:
-                self._delta(fragment, out)
-
-    def _delta(self, fragment: str, out: list[StreamEvent]) -> None:
+        if not fragment:
+            return
+        self.pieces.append(fragment)
+        if self.index < 0:
+            return
         if self.kind == "custom":
             out.append(ToolCallDelta(self.index, fragment))
         else:
@@ -184,9 +183,9 @@ class Blocks:
         if not block.id:
             block.made_up = made_up_id(response_id, block.index, block.name)
         out.append(ToolCallStart(block.index, block.id or block.made_up, block.name))
-        for fragment in block.pieces:
-            if fragment:
-                block._delta(fragment, out)  # pyright: ignore[reportPrivateUsage]
+        fragments, block.pieces = block.pieces, []
+        for fragment in fragments:
+            block.add(fragment, out)
 
     def whole_call(
         self,
