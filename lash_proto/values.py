@@ -75,15 +75,16 @@ class Secret:
         return format("***", spec)
 
 
-# Shapes of credentials that turn up in providers' error texts. Masked ones (`sk-ab***yz`) hold `*` and stay. A JWT is
-# looked for at the beginning of a word only: anywhere inside one, a megabyte of `eyJ` would cost hours.
+# Shapes of credentials that turn up in providers' error texts. Masked ones (`sk-ab***yz`) hold `*` and stay. All are
+# looked for where a word begins: `disk-` is no key, and a megabyte of `eyJ` would cost hours.
 _CREDENTIAL = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"
     r"|(?:gsk|xai|hf|r8|gh[oupsr]|github_pat)[_-][A-Za-z0-9_]{16,}"
     r"|AIza[A-Za-z0-9_-]{30,}"
     r"|ya29\.[A-Za-z0-9_.-]{16,}"
-    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"
+    r"|(?<![_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r")|(?<=Bearer )[A-Za-z0-9._~+/-]{16,}=*"
 )
 
 
@@ -161,15 +162,15 @@ _SHALLOW: Final = 2 * MAX_DEPTH
 
 def parse_json(text: str) -> Json:
     """A JSON text as a Python value. Raises ValueError, and nothing else, for what is not JSON or too deep."""
-    size = len(text)
-    if (
-        size > _SHALLOW
-        and text.count("[") + size // 4 >= MAX_DEPTH
-        and text.count("[") + text.count("{") > MAX_DEPTH
-        and _depth(text) > MAX_DEPTH
-    ):
-        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
-    try:
+    try:  # around all of it: near the end of the caller's stack any call may find no room
+        size = len(text)
+        if (
+            size > _SHALLOW
+            and text.count("[") + size // 4 >= MAX_DEPTH
+            and text.count("[") + text.count("{") > MAX_DEPTH
+            and _depth(text) > MAX_DEPTH
+        ):
+            raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
         try:
             value, end = _scan(text, 0)
             if end == size:

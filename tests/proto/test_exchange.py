@@ -711,3 +711,11 @@ def test_a_fault_without_a_failure_is_a_protocol_failure() -> None:
 def test_a_fault_after_the_end_is_a_success_with_any_decoder() -> None:
     done = call(Answer([REPLY, b"!"], gap=0.1, ending="hang"), codec=RoughCodec())
     assert (done.result.text, done.result.error) == ("Hello.", None)
+
+
+def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger() -> None:
+    headers = (*JSON, ("request-id", "req-9"))
+    result = call(Answer([b"{}"], status=400, headers=headers)).result
+    assert (result.error.request_id, result.attempts[0].request_id, result.request_id) == ("req-9",) * 3
+    result = call(Answer([HELLO + event(say="a")], headers=(*SSE, ("request-id", "req-9")), ending="connection")).result
+    assert (result.error.request_id, result.attempts[0].request_id) == ("req-9", "req-9")
