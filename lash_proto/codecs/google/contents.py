@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
@@ -66,6 +66,8 @@ DOCUMENTS: Final = frozenset(
         *(f"text/{name}" for name in "plain html css csv xml markdown md rtf javascript x-python x-typescript".split()),
     }
 )
+
+_Said: TypeAlias = TextPart | ReasoningPart | RefusalPart | OpaquePart | ImagePart | AudioPart | DocumentPart
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]+)*;base64,(.+)", re.DOTALL)
@@ -169,7 +171,7 @@ class Contents:
                 parts.append(made)
         return parts
 
-    def _said_part(self, part: Part, native: bool) -> JsonDict | None:
+    def _said_part(self, part: _Said, native: bool) -> JsonDict | None:
         more: Mapping[str, Any] = {}
         if native and not isinstance(part, OpaquePart):
             more = part.provider_data or {}
@@ -190,7 +192,7 @@ class Contents:
             return {"text": part.transcript} if part.transcript else None
         elif isinstance(part, DocumentPart):
             raise UnsupportedRequest("DocumentPart in an assistant message", "a document goes into a user message")
-        elif isinstance(part, (ImagePart, AudioPart)):
+        else:
             allowed = IMAGES if isinstance(part, ImagePart) else AUDIO
             if native and part.data is not None:  # as the model named it, though no user may send such a type
                 return {"inlineData": {"mimeType": part.media_type, "data": encode_base64(part.data)}, **more}
