@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,6 +36,10 @@ from lash_proto.messages import (
 )
 from lash_proto.models import ModelSpec
 from lash_proto.values import from_json
+from tests.recordings import read_items
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODEC = CODECS["openai-completions"]
 HERE = Origin(None, "openai-completions", None)
@@ -759,3 +763,35 @@ def test_appending_leaves_the_earlier_messages_as_they_were() -> None:
         for end in range(1, len(conversation)):
             part = wire(*conversation[:end], **compat)
             assert part == whole[: len(part)]
+
+
+# --- what was recorded -----------------------------------------------------------------------------------------------
+
+
+def wanted_back(message: dict[str, Any]) -> dict[str, Any]:
+    """What a provider's own message says that it wants to hear again; key by key, nothing where it said nothing."""
+    calls = []
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        arguments = json.loads(function["arguments"] or "{}")
+        calls.append((call["id"], call.get("type", "function"), function["name"], arguments))
+    found = {key: message.get(key) for key in ("content", "refusal", "reasoning_content", "reasoning_details")}
+    if not found["reasoning_details"]:  # else it says the same once more
+        found["reasoning"] = message.get("reasoning")
+    found["annotations"] = [note for note in message.get("annotations") or () if note["type"] == "file"]
+    return {key: value for key, value in {**found, "tool_calls": calls}.items() if value}
+
+
+def test_a_recorded_answer_goes_back_as_it_was(recordings: Path) -> None:
+    different: list[str] = []
+    for item in read_items(recordings / "openai-completions"):
+        if item.meta["streaming"] or item.meta["status"] != 200:
+            continue
+        sent = json.loads(item.body)["choices"][0]["message"]
+        for model in (None, "m"):
+            decoder = CODEC.decoder(status=200, headers=item.headers, model=model)
+            decoder.receive(item.body)
+            encoded = CODEC.encode(LlmRequest([HI, decoder.finish().message]), "m")
+            if wanted_back(json.loads(encoded.body)["messages"][1]) != wanted_back(sent):
+                different.append(item.name)
+    assert different == []
