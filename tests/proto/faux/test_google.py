@@ -104,7 +104,8 @@ def test_an_event_stream_looks_as_googles_does() -> None:
         [
             b'data: {"candidates":[{"content":{"parts":[{"text":"Hi"}],"role":"model"},"index":0}],',
             b'"usageMetadata":{"promptTokenCount":2,"totalTokenCount":2},' + around,
-            b'data: {"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},"finishReason":"STOP","index":0}],',
+            b'data: {"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},',
+            b'"finishReason":"STOP","index":0}],',
             b'"usageMetadata":{"promptTokenCount":2,"totalTokenCount":3,"candidatesTokenCount":1},' + around,
         ]
     )
