@@ -30,6 +30,13 @@ __all__ = ["Fixture", "Recording", "load"]
 
 # Cookies are credentials, and the rest say whose account it was.
 _PRIVATE = ("set-cookie", "cookie", "authorization", "proxy-", "x-api-key", "organization", "account", "user", "cf-ray")
+_FRAMING = (
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+)  # not of the body kept
 _KEYS = frozenset({"key", "api_key", "apikey", "api-key", "access_token", "token", "sig", "signature"})
 
 
@@ -128,7 +135,9 @@ class Recording:
         if head is None:
             return
         kept = {
-            name: self._hide(value) for name, value in head.headers if not any(private in name for private in _PRIVATE)
+            name: self._hide(value)
+            for name, value in head.headers
+            if name not in _FRAMING and not any(private in name for private in _PRIVATE)
         }
         content_type = header(head.headers, "content-type")
         meta = {

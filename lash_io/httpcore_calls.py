@@ -31,7 +31,7 @@ def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tup
     for name, value in call.headers:
         check_header(name, value)
         headers[name.lower()] = value.reveal() if isinstance(value, Secret) else value
-    url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
+    url = httpcore.URL(f"{origin.scheme}://{origin.authority}{target}")
     try:
         items = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
     except UnicodeEncodeError:
@@ -75,7 +75,7 @@ def failure(id: int, origin: Origin, error: Exception, *, started: bool) -> Fail
         return None
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__  # anyio's exceptions stand between
+        cause = cause.__cause__ or cause.__context__  # anyio's exceptions stand between; the pool forgets the cause
     return unreached(id, origin, cause or error, started=started)
 
 

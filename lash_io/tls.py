@@ -11,7 +11,12 @@ __all__ = ["LazyContext"]
 class LazyContext:
     """One SSLContext for all connections: the caller's, or the system's trust store and hostname checks."""
 
-    def __init__(self, given: ssl.SSLContext | None = None) -> None:
+    @classmethod
+    def of(cls, given: ssl.SSLContext | LazyContext | None) -> LazyContext:
+        """The same one, where transports share it."""
+        return given if isinstance(given, LazyContext) else cls(given)
+
+    def __init__(self, given: ssl.SSLContext | None) -> None:
         self._lock = threading.Lock()
         self._context = given
 

@@ -37,6 +37,8 @@ class Idle(Generic[C]):
         loop = current_loop()
         here = self._loops.get(loop)
         if here is None:
+            for other in [other for other in self._loops if getattr(other, "is_closed", bool)()]:
+                del self._loops[other]  # closed without finishing its generators
             here = self._loops[loop] = _Kept(poster())
             here.guard = self._until_the_end(loop)
             _begin(here.guard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from typing import Any
 
 from lash_proto.http1 import Origin
 
@@ -25,25 +26,32 @@ class Connection:
 
     def connect(self, origin: Origin, tls: ssl.SSLContext | None, until: float | None) -> None:
         """Connect to the first address that answers; each has its share of the time."""
-        addresses = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-        for left in range(len(addresses), 0, -1):
-            family, type_, protocol, _, address = addresses[-left]
-            try:
-                plain = socket.socket(family, type_, protocol)
-                self._hold(plain)
-                self._set_timeout(until, shares=left)
-                plain.connect(address)
-                break
-            except OSError:
-                self.close()
-                if left == 1 or self._interrupted:
-                    raise
+        plain = self._dial(origin, until)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             secured = tls.wrap_socket(plain, server_hostname=origin.host, do_handshake_on_connect=False)
             self._hold(secured)
             self._set_timeout(until)
             secured.do_handshake()
+
+    def _dial(self, origin: Origin, until: float | None) -> socket.socket:
+        *others, last = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        for tried, address in enumerate(others):
+            try:
+                return self._try(address, until, shares=len(others) + 1 - tried)
+            except OSError:
+                self.close()
+                if self._interrupted:
+                    raise
+        return self._try(last, until)
+
+    def _try(self, address: Any, until: float | None, *, shares: int = 1) -> socket.socket:
+        family, kind, protocol, _, where = address
+        tried = socket.socket(family, kind, protocol)
+        self._hold(tried)
+        self._set_timeout(until, shares=shares)
+        tried.connect(where)
+        return tried
 
     def send(self, data: bytes, until: float | None) -> None:
         """Send all of it."""

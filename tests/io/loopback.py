@@ -26,6 +26,16 @@ class Peer:
         self.connection = connection
         self.open = True
 
+    def secure(self, tls: ssl.SSLContext) -> None:
+        """Begin TLS."""
+        plain, self.connection = (
+            self.connection,
+            tls.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False),
+        )
+        plain.close()
+        self.server.peers.append(self.connection)
+        self.connection.do_handshake()
+
     def read_request(self) -> bytes | None:
         """One whole request, None where the client closed."""
         data = b""
@@ -35,6 +45,8 @@ class Peer:
                 return None
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
+        if self.server.head_only:
+            return head
         sizes = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         while sizes and len(body) < int(sizes[0]):
             body += self.connection.recv(65536)
@@ -67,15 +79,22 @@ def until_hung_up(peer: Peer) -> None:
 class Server:
     """Listens on 127.0.0.1 while its `with` block lasts. `accepted` counts connections."""
 
-    def __init__(self, *scripts: Sequence[Step], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *scripts: Sequence[Step],
+        tls: ssl.SSLContext | None = None,
+        greeting: Callable[[Peer], Any] | None = None,
+    ) -> None:
         self.scripts = list(scripts)
         self.tls = tls
+        self.greeting = greeting  # for what is not HTTP/1.1 at all
+        self.head_only = False  # leave bodies unread
         self.accepted = 0
         self.requests: list[bytes] = []
         self.hung_up = threading.Event()
         self._stopping = False
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._peers: list[socket.socket] = []
+        self.peers: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
 
     @property
@@ -94,7 +113,7 @@ class Server:
         socket.create_connection(self._listener.getsockname()).close()
         self._threads[0].join(PATIENCE)
         self._listener.close()
-        for connection in self._peers:
+        for connection in self.peers:
             try:
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
             except OSError:
@@ -115,15 +134,17 @@ class Server:
                 connection.close()
                 return
             self.accepted += 1
-            self._peers.append(connection)
+            self.peers.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
+        peer = Peer(self, connection)
         try:
             if self.tls is not None:
-                connection = self.tls.wrap_socket(connection, server_side=True)
-                self._peers.append(connection)
-            peer = Peer(self, connection)
+                peer.secure(self.tls)
+            if self.greeting is not None:
+                self.greeting(peer)
+                return
             while peer.open:
                 request = peer.read_request()
                 if request is None:
@@ -131,10 +152,11 @@ class Server:
                 self.requests.append(request)
                 for step in self.scripts.pop(0):
                     if isinstance(step, bytes):
-                        connection.sendall(step)
+                        peer.connection.sendall(step)
                     else:
                         step(peer)
         except OSError:
             pass
         finally:
             connection.close()
+            peer.connection.close()

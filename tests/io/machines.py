@@ -25,11 +25,15 @@ from lash_proto.messages import ToolCallPart
 
 @define
 class OneCall:
-    """A call whose events are its happenings. The result is the body, or why there is none. `began`: some came."""
+    """A call whose events are its happenings. The result is the body, or why there is none.
+
+    `told`: as Failed came. `began`: some of the body came.
+    """
 
     url: str
     deadline: float | None = None
     body: bytes = b""
+    told: bool = False
     began: threading.Event = field(factory=threading.Event)
     wake_at: float | None = field(default=None, init=False)
     _received: bytearray = field(factory=bytearray, init=False)
@@ -52,7 +56,7 @@ class OneCall:
             case BodyEnded():
                 return [Done(bytes(self._received))]
             case Failed(kind=kind):
-                return [Done(kind)]
+                return [Done(happening if self.told else kind)]
             case Woke():
                 return [Abort(1), Done("too late")]
             case Cancelled():

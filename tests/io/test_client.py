@@ -489,8 +489,9 @@ def test_a_token_ends_a_stream_without_an_exception(world: World) -> None:
 def test_a_cancelled_task_drops_its_connection(backend: str) -> None:
     async def main(handle: Any) -> Any:
         async with AsyncClient(handle, model="m") as client:
+            stream = client.stream("Hi")
             with anyio.CancelScope() as scope:
-                async with client.stream("Hi") as stream:
+                async with stream:
                     async for event in stream:
                         if isinstance(event, TextDelta):
                             scope.cancel()

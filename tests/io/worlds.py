@@ -71,6 +71,8 @@ def run_all(
             async with driver.Run(machine, table, clock=clock, cancel=cancel) as run:
                 outcomes.append(([event async for event in run], run.result))
         await transport.close()
+        if (pool := getattr(transport, "pool", None)) is not None:
+            await pool.aclose()
 
     anyio.run(main, backend=world)
     return outcomes

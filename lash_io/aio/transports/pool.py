@@ -40,7 +40,7 @@ class HttpcoreTransport:
         pool: Any = None,
         proxy: str | None = None,
         http2: bool = False,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | LazyContext | None = None,
         connect_timeout: float | None = 10.0,
     ) -> None:
         self.pool = pool
@@ -48,7 +48,7 @@ class HttpcoreTransport:
         self.connect_timeout = connect_timeout
         self.idle: Idle[Any] = Idle(lambda connection: connection.aclose())
         self._proxy = proxy_of(proxy) if proxy else None
-        self._tls = LazyContext(ssl_context)
+        self._tls = LazyContext.of(ssl_context)
 
     def open(self, call: CallHttp) -> HttpcoreFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""

@@ -26,8 +26,8 @@ class StreamTransport:
     `ssl_context` None: the system's trust store, read once. `clock` is the driver's.
     """
 
-    def __init__(self, *, ssl_context: ssl.SSLContext | None = None, clock: Clock = CLOCK) -> None:
-        self.tls = LazyContext(ssl_context)
+    def __init__(self, *, ssl_context: ssl.SSLContext | LazyContext | None = None, clock: Clock = CLOCK) -> None:
+        self.tls = LazyContext.of(ssl_context)
         self.clock = clock
         self.idle: Idle[Connection] = Idle(_drop)
 

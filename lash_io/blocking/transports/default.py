@@ -10,6 +10,7 @@ from lash_proto.http1 import split_url
 from lash_proto.providers import FauxHandle, ProviderHandle
 
 from ...choice import Choice, choose
+from ...tls import LazyContext
 from ...world import CLOCK, Clock, environment
 from ..driver import Flight, Transport
 from .faux import FauxTransport
@@ -33,9 +34,9 @@ class DefaultTransport:
         self._proxy = proxy
         self._http2 = http2
         self._pool = pool
-        self._ssl_context = ssl_context
+        self._tls = LazyContext(ssl_context)  # one a client: it is dear, and knows no origin
         self._environment = environment()
-        self._stream = StreamTransport(ssl_context=ssl_context, clock=clock)
+        self._stream = StreamTransport(ssl_context=self._tls, clock=clock)
         self._others: dict[Choice, Transport] = {}
 
     def open(self, call: CallHttp) -> Flight:
@@ -54,7 +55,7 @@ class DefaultTransport:
             from .pool import HttpcoreTransport
 
             self._others[choice] = HttpcoreTransport(
-                pool=self._pool, proxy=choice.proxy, http2=self._http2, ssl_context=self._ssl_context
+                pool=self._pool, proxy=choice.proxy, http2=self._http2, ssl_context=self._tls
             )
         return self._others[choice].open(call)
 

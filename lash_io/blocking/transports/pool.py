@@ -41,7 +41,7 @@ class HttpcoreTransport:
         pool: Any = None,
         proxy: str | None = None,
         http2: bool = False,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | LazyContext | None = None,
         connect_timeout: float | None = 10.0,
     ) -> None:
         self.pool = pool
@@ -49,7 +49,7 @@ class HttpcoreTransport:
         self.connect_timeout = connect_timeout
         self.idle: Idle[Kept] = Idle(lambda kept: kept.connection.close())
         self._proxy = proxy_of(proxy) if proxy else None
-        self._tls = LazyContext(ssl_context)
+        self._tls = LazyContext.of(ssl_context)
 
     def open(self, call: CallHttp) -> HttpcoreFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""

@@ -17,8 +17,9 @@ class RecordTransport:
     """Performs calls by `inner` and writes each response into a folder of `directory`; ReplayTransport reads them."""
 
     def __init__(self, inner: Transport, directory: str | Path) -> None:
+        self.directory = Path(directory)
         self._inner = inner
-        self._recorder = Recorder(directory)
+        self._recorder = Recorder(self.directory)
 
     def open(self, call: CallHttp) -> RecordFlight:
         """The call's flight, overheard."""
