@@ -198,9 +198,9 @@ def test_many_brackets_that_are_not_nested_are_fine() -> None:
 def test_from_a_stack_nearly_full_there_is_a_value_or_a_value_error(text: str) -> None:
     # Its own process: what happens at the bottom of a stack is not for the others to see.
     code = f"""
-import sys
+import collections, sys
 from lash_proto.values import parse_json
-outcomes = set()
+outcomes = collections.Counter()
 def dive():
     try:
         dive()
@@ -208,17 +208,20 @@ def dive():
         pass
     try:
         parse_json({text!r})
-        outcomes.add("value")
+        outcomes["value"] += 1
     except ValueError:
-        outcomes.add("ValueError")
-    except RecursionError as error:
-        # Not even the call itself found room.
-        outcomes.add("RecursionError" if error.__traceback__.tb_next is not None else "no room")
+        outcomes["ValueError"] += 1
+    except RecursionError:
+        outcomes["RecursionError"] += 1
 dive()
-print(*sorted(outcomes - {{"no room"}}))
+print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() in (["ValueError", "value"], ["value"])
+    values, errors, overflows = map(int, done.stdout.split())
+    assert values > 100
+    # On the last frames there is no room for the call itself, nor to make an exception.
+    assert overflows <= 3
+    assert errors + overflows > 0
 
 
 def test_json_is_written_compact_in_order_and_encodable() -> None:
