@@ -78,6 +78,10 @@ def test_no_count_is_no_usage(said: Any) -> None:
     assert usage(said) is None
 
 
+def test_a_total_alone_is_a_count() -> None:
+    assert usage({"totalTokenCount": 5}) == LlmUsage(raw={"totalTokenCount": 5})
+
+
 def test_odd_counts_do_no_harm() -> None:
     made = usage({"promptTokenCount": -3, "candidatesTokenCount": None, "thoughtsTokenCount": -1, "totalTokenCount": 1})
     assert made is not None
