@@ -201,17 +201,20 @@ def dump_json(value: Json) -> str:
 
 
 # --- typed look-ups --------------------------------------------------------------------------------------------------
+# A declared type in place of `cast`, which is a call: these run several times an event.
 
 
 def get_str(data: Json, key: str) -> str | None:
     """The string at `key`; None where `data` is no object, or what stands there is no string."""
-    found = cast("JsonDict", data).get(key) if type(data) is dict else None
+    holder: JsonDict = data
+    found = holder.get(key) if type(holder) is dict else None
     return found if type(found) is str else None
 
 
 def get_int(data: Json, key: str) -> int | None:
     """The whole number at `key`; some gateways send it as a float or a numeric string."""
-    found = cast("JsonDict", data).get(key) if type(data) is dict else None
+    holder: JsonDict = data
+    found = holder.get(key) if type(holder) is dict else None
     if type(found) is int:
         return found
     if type(found) is float and found.is_integer():
@@ -223,14 +226,16 @@ def get_int(data: Json, key: str) -> int | None:
 
 def get_dict(data: Json, key: str) -> JsonDict:
     """The object at `key`, an empty one where there is none."""
-    found = cast("JsonDict", data).get(key) if type(data) is dict else None
-    return cast("JsonDict", found) if type(found) is dict else {}
+    holder: JsonDict = data
+    found: JsonDict | None = holder.get(key) if type(holder) is dict else None
+    return found if type(found) is dict else {}
 
 
 def get_list(data: Json, key: str) -> list[Any]:
     """The array at `key`, an empty one where there is none."""
-    found = cast("JsonDict", data).get(key) if type(data) is dict else None
-    return cast("list[Any]", found) if type(found) is list else []
+    holder: JsonDict = data
+    found: list[Any] | None = holder.get(key) if type(holder) is dict else None
+    return found if type(found) is list else []
 
 
 # --- JSON forms ------------------------------------------------------------------------------------------------------

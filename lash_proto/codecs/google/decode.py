@@ -66,7 +66,7 @@ STOPS: Final[dict[str, StopReason]] = {
 # The enums' zero: a field that was not set, written out by some serialisers. It ends nothing.
 _NOT_SAID: Final = frozenset({"", "0", "FINISH_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
 
-_OURS: Final = ("candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId")
+_OURS: Final = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
 _METADATA: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
 # What a part may say beside the one thing that it is.
 _ASIDES: Final = frozenset(
@@ -100,12 +100,14 @@ class GoogleDecoder(DialectDecoder):
     # --- the contract with DialectDecoder --------------------------------------------------------------------------
 
     def _event(self, name: str, data: Json, out: list[StreamEvent]) -> None:
-        # In mid-stream an error may be a list of one (WIRE 5c).
-        items = cast("list[Json]", data) if type(data) is list else [data]
-        chunk = items[0] if len(items) == 1 else None
+        chunk: JsonDict = data
         if type(chunk) is not dict:
-            raise self._not_ours("an event is no object")
-        self._chunk(name, cast("JsonDict", chunk), out)
+            # In mid-stream an error may be a list of one (WIRE 5c).
+            items = cast("list[Json]", data) if type(data) is list else []
+            if len(items) != 1 or type(items[0]) is not dict:
+                raise self._not_ours("an event is no object")
+            chunk = cast("JsonDict", items[0])
+        self._chunk(name, chunk, out)
 
     def _body(self, body: Json, out: list[StreamEvent]) -> None:
         self._one_body = True
@@ -158,23 +160,24 @@ class GoogleDecoder(DialectDecoder):
             if type(inner) is dict:
                 said = cast("JsonDict", inner)
         failed = name == "error" or said.get("error") is not None or data.get("error") is not None
-        ours = any(key in said for key in _OURS)
+        ours = not _OURS.isdisjoint(said)
         if ours:
-            self._begin(
-                said.get("responseId") or (data.get("traceId") if self.wrapped else None), said.get("modelVersion"), out
-            )
+            if not (self._started and self.id and self.model):
+                id = said.get("responseId") or (data.get("traceId") if self.wrapped else None)
+                self._begin(id, said.get("modelVersion"), out)
+            candidate: JsonDict
             for place, candidate in enumerate(get_list(said, "candidates")):
                 index = get_int(candidate, "index")
                 if type(candidate) is dict and (place if index is None else index) == 0:
                     self._answered = True
-                    self._candidate(cast("JsonDict", candidate), out)
+                    self._candidate(candidate, out)
             feedback = said.get("promptFeedback")
             if feedback is not None and not self._finished:
                 self._feedback(feedback)
-            counts = said.get("usageMetadata")
+            counts: JsonDict | None = said.get("usageMetadata")
             if type(counts) is dict and counts != self._counted:
                 self._counted = counts
-                self._counts = add_counts(self._counts, cast("JsonDict", counts))
+                self._counts = add_counts(self._counts, counts)
                 self._count(usage_of(self._counts), out)
         if failed:
             self._fail(said if said.get("error") is not None else data)
@@ -182,12 +185,12 @@ class GoogleDecoder(DialectDecoder):
 
     def _candidate(self, candidate: JsonDict, out: list[StreamEvent]) -> None:
         for key in _METADATA:
-            if type(candidate.get(key)) is dict:
+            if key in candidate and type(candidate[key]) is dict:
                 self._cite(key, candidate[key])
-        parts = get_list(candidate.get("content"), "parts")
-        for part in parts:
+        part: JsonDict
+        for part in get_list(candidate.get("content"), "parts"):
             if type(part) is dict:
-                self._part(cast("JsonDict", part), out)
+                self._part(part, out)
         word = candidate.get("finishReason")
         if type(word) is int:
             word = str(word)

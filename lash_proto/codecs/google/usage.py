@@ -7,14 +7,7 @@ from typing import Final
 from ...usage import LlmUsage
 from ...values import JsonDict, get_int, get_list, get_str
 
-_COUNTS: Final = (
-    "promptTokenCount",
-    "cachedContentTokenCount",
-    "toolUsePromptTokenCount",
-    "candidatesTokenCount",
-    "thoughtsTokenCount",
-    "totalTokenCount",
-)
+_PARTS: Final = ("promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount")
 
 
 def add_counts(before: JsonDict, said: JsonDict) -> JsonDict:
@@ -33,24 +26,25 @@ def add_counts(before: JsonDict, said: JsonDict) -> JsonDict:
 
 def _adds_up(counts: JsonDict) -> bool:
     """Whether the counts of one object make its total: then what it leaves out is nought, and else it is not said."""
-    parts = ("promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount")
     total = get_int(counts, "totalTokenCount")
-    return total is not None and total == sum(get_int(counts, key) or 0 for key in parts)
+    return total is not None and total == sum([get_int(counts, key) or 0 for key in _PARTS if key in counts])
 
 
 def usage_of(counts: JsonDict) -> LlmUsage | None:
     """The usage that the counts tell; None where there is no count among them."""
-    number = {key: get_int(counts, key) for key in _COUNTS}
-    if all(count is None for count in number.values()):
-        return None
-    cached = max(0, number["cachedContentTokenCount"] or 0)
-    thoughts = number["thoughtsTokenCount"]
+    prompt, cached = get_int(counts, "promptTokenCount"), get_int(counts, "cachedContentTokenCount")
+    output, thoughts = get_int(counts, "candidatesTokenCount"), get_int(counts, "thoughtsTokenCount")
+    if prompt is cached is output is thoughts is None:
+        others = get_int(counts, "toolUsePromptTokenCount"), get_int(counts, "totalTokenCount")
+        if others == (None, None):
+            return None
+    cached = max(0, cached or 0)
     # The prompt holds the cached part, candidates do not hold the thoughts (WIRE 5e). What Google's own tools read
     # (toolUsePromptTokenCount) is in neither; it stays in `raw`, as in Google's SDK and the recordings.
     return LlmUsage(
-        input_tokens=max(0, (number["promptTokenCount"] or 0) - cached),
+        input_tokens=max(0, (prompt or 0) - cached),
         cached_input_tokens=cached,
-        output_tokens=max(0, number["candidatesTokenCount"] or 0) + max(0, thoughts or 0),
+        output_tokens=max(0, output or 0) + max(0, thoughts or 0),
         reasoning_tokens=None if thoughts is None else max(0, thoughts),
         audio_input_tokens=_audio(counts, "promptTokensDetails"),
         audio_output_tokens=_audio(counts, "candidatesTokensDetails"),
@@ -59,7 +53,8 @@ def usage_of(counts: JsonDict) -> LlmUsage | None:
 
 
 def _audio(counts: JsonDict, key: str) -> int:
-    found = (
-        get_int(detail, "tokenCount") for detail in get_list(counts, key) if get_str(detail, "modality") == "AUDIO"
-    )
-    return sum(max(0, count or 0) for count in found)
+    total = 0
+    for detail in get_list(counts, key):
+        if get_str(detail, "modality") == "AUDIO":
+            total += max(0, get_int(detail, "tokenCount") or 0)
+    return total
