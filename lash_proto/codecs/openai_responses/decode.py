@@ -22,7 +22,7 @@ from attrs import define, evolve, field
 
 from ...failures import RemoteProtocolError
 from ...messages import OpaquePart, ReasoningPart, RefusalPart
-from ...replies import StreamEvent
+from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
 from ...values import Json, JsonDict, clean, get_dict, get_list, get_str
 from .._blocks import MAX_BLOCKS, CallBlock, TextBlock
@@ -114,6 +114,17 @@ class ResponsesDecoder(DialectDecoder):
         for item in self._items:
             if not item.done:
                 self._flush(item, out)
+
+    def partial(self) -> LlmResponse:
+        """Whatever arrived, at any time; of a refusal, too, that is a part only when its message is done."""
+        response = super().partial()
+        late = [
+            self._refusal(item, index, "".join(pieces))
+            for item in self._items
+            if not item.done
+            for index, pieces in item.refusals.items()
+        ]
+        return evolve(response, content=(*response.content, *late)) if late else response
 
     # --- the response ----------------------------------------------------------------------------------------------
 
@@ -287,12 +298,15 @@ class ResponsesDecoder(DialectDecoder):
         block.provider_data = message_data(item.told, index)
         return block.provider_data
 
-    def _refuse(self, item: OutputItem, index: int, text: str, out: list[StreamEvent]) -> None:
+    def _refusal(self, item: OutputItem, index: int, text: str) -> RefusalPart:
         data = message_data(item.told, index)
         phase = get_str(item.told, "phase")
         if phase:
             data["phase"] = phase
-        self.blocks.add_part(RefusalPart(clean(text), self.blocks.origin, data), out)
+        return RefusalPart(clean(text), self.blocks.origin, data)
+
+    def _refuse(self, item: OutputItem, index: int, text: str, out: list[StreamEvent]) -> None:
+        self.blocks.add_part(self._refusal(item, index, text), out)
 
     def _complete_message(self, item: OutputItem, told: JsonDict, out: list[StreamEvent]) -> None:
         parts = content_of(told)

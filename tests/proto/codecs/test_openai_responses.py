@@ -310,6 +310,14 @@ def test_a_refusal_without_its_messages_end_is_said_when_nothing_more_comes() ->
     assert (response.refusal, response.stop_reason) == ("I cannot.", "refusal")
 
 
+def test_a_refusal_that_is_still_coming_is_in_the_partial_answer() -> None:
+    decoder = begin()
+    decoder.receive(sse(created(), added(0, message()), delta("I ", "refusal"), delta("can", "refusal")))
+    assert decoder.partial().content == (RefusalPart("I can", ORIGIN, {"id": "msg_1"}),)
+    decoder.end()
+    assert decoder.partial().content == (RefusalPart("I can", ORIGIN, {"id": "msg_1"}),)
+
+
 def test_a_refusal_that_the_finished_message_lost_is_kept() -> None:
     assert answer(delta("No.", "refusal"), done(0, message("Hm.")), completed()).refusal == "No."
 

@@ -466,6 +466,7 @@ def test_items_and_parts_of_the_dialect_itself_go_as_they_are() -> None:
         {"role": "user", "content": [{"type": "input_text", "text": "b"}]},
     ]
     assert http.notes == ("a foreign server_tool_use in messages[0] was left out",)
+    assert items(UserMessage([OpaquePart("compaction_trigger", {})])) == [{"type": "compaction_trigger"}]
 
 
 def test_results_are_text_or_parts_and_an_error_is_its_text() -> None:
