@@ -211,21 +211,16 @@ class InputItems:
     # --- what the model said ---------------------------------------------------------------------------------------
 
     def _assistant(self, message: AssistantMessage, place: str) -> None:
-        last = max((n for n, part in enumerate(message.content) if not isinstance(part, ReasoningPart)), default=-1)
         self._begun = len(self.items)
         bare = False  # ids may not be sent: the reasoning they belong to is not
         for number, part in enumerate(message.content):
             if isinstance(part, ReasoningPart):
-                item = self._reasoning(part) if number < last else None
+                item = self._reasoning(part)
                 if item is not None:
                     self.items.append(item)
-                    continue
-                bare = bare or self._is_native(part.origin)
-                self._note(
-                    "reasoning that led to nothing was left out"
-                    if number > last
-                    else "reasoning that is not this provider's and model's own, or not encrypted, was left out"
-                )
+                else:
+                    bare = bare or self._is_native(part.origin)
+                    self._note("reasoning that is not this provider's and model's own, or not encrypted, was left out")
             elif isinstance(part, TextPart):
                 self._said(part, {"type": "output_text", "annotations": list(part.citations)}, part.phase, bare)
             elif isinstance(part, RefusalPart):
@@ -239,6 +234,9 @@ class InputItems:
             else:
                 rule = "an assistant message holds text, reasoning, refusals and calls"
                 raise UnsupportedRequest(f"{type(part).__name__} in {place}.content[{number}]", rule)
+        while self._last().get("type") == "reasoning":
+            self.items.pop()
+            self._note("reasoning that led to nothing was left out")
 
     def _reasoning(self, part: ReasoningPart) -> JsonDict | None:
         data = part.provider_data
