@@ -73,6 +73,9 @@ class DialectDecoder:
     blocks: Blocks = field(init=False)
 
     _mode: _Mode = field(default="", init=False)
+    _streaming: bool = field(
+        default=False, init=False
+    )  # the mode is sse, and nothing has gone wrong or come to its end
     _sse: SseParser = field(factory=SseParser, init=False)
     _pieces: list[bytes] = field(factory=list[bytes], init=False)
     _size: int = field(default=0, init=False)
@@ -119,18 +122,19 @@ class DialectDecoder:
 
     def receive(self, data: bytes) -> list[StreamEvent]:
         """The events of these bytes. Raises RemoteProtocolError for a fault that an earlier call came upon."""
-        if self._fault is not None:
-            raise self._fault
         out: list[StreamEvent] = []
-        if self._mode == "sse" and not self._deaf:
-            # What `_guard` and `_feed` would do, without their two calls: nearly every read comes this way, and reads
-            # may be as small as 16 bytes.
+        if self._streaming:
+            # What `_guard` and `_feed` would do, without their calls and questions: nearly every read comes this way,
+            # and reads may be as small as 16 bytes.
             try:
                 for name, text in self._sse.receive(data):
                     self._take(name, text, out)
             except _BENT as error:
                 self._stumble(error, out)
-        elif not self._deaf:
+            return out
+        if self._fault is not None:
+            raise self._fault
+        if not self._deaf:
             self._guard(self._feed, data, out)
         return out
 
@@ -141,6 +145,7 @@ class DialectDecoder:
         out: list[StreamEvent] = []
         if not self._over:
             self._over = True
+            self._streaming = False
             if not self._deaf:
                 self._guard(self._finish_feed, b"", out)
             self._guard(self._close, b"", out)
@@ -214,6 +219,7 @@ class DialectDecoder:
             self._stumble(error, out)
 
     def _stumble(self, error: Exception, out: list[StreamEvent]) -> None:
+        self._streaming = False
         if self.ended:
             self._deaf = True
             return
@@ -260,6 +266,7 @@ class DialectDecoder:
                 return
             self._pieces = []
             self._mode = self._mode_of(body[0])
+            self._streaming = self._mode == "sse"
             self._feed(body if self._mode != "sse" else joined, out)
         else:
             self._mode = "error"
