@@ -99,6 +99,7 @@ class Run(Generic[R]):
         self._events: Iterator[Any] = iter(())
         self._flights: dict[int, Flight] = {}
         self._inbox: _Inbox | None = None
+        self._held: News | None = None
         self._pause = threading.Event()
 
     @property
@@ -213,7 +214,9 @@ class Run(Generic[R]):
                 return Cancelled()
             if wake_at is not None and wake_at <= self._now:
                 return Woke()
-            if self._inbox is not None:
+            if self._held is not None:
+                happening, self._held = self._held, None
+            elif self._inbox is not None:
                 happening = self._inbox.get(wake_at, self._clock)
             elif not flights:
                 self._sleep(wake_at)
@@ -227,6 +230,8 @@ class Run(Generic[R]):
                 continue
             if happening is None:
                 self._now = self._clock.now()
+            elif self._cancel is not None and self._cancel.cancelled and not self._cancelled:
+                self._held = happening  # it may be no more than the interrupt's own trace: Cancelled comes first
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]

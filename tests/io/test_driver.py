@@ -8,12 +8,15 @@ from typing import Any
 import anyio
 import pytest
 
+import lash_io.aio
+import lash_io.blocking
 from lash_io.cancel import CancelToken
-from lash_proto.effects import AskHost, RunTool
+from lash_proto.effects import AskHost, CallHttp, RunTool
 from lash_proto.failures import LocalProtocolError
+from lash_proto.happenings import Failed
 from lash_proto.machine import Done
 from tests.io.loopback import PATIENCE, Server, until_hung_up
-from tests.io.machines import Toy
+from tests.io.machines import OneCall, Toy
 from tests.io.worlds import WORLDS, FakeClock, run_all
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -150,3 +153,55 @@ def test_a_token_ends_a_wait_with_nothing_in_flight(world: str) -> None:
 def no_calls(twin: Any) -> Any:
     """A transport for machines that make no call."""
     return twin.transports.StreamTransport()
+
+
+class Fragile:
+    """A flight that an interrupt breaks, as a socket's end breaks whoever reads from it."""
+
+    bounded = False
+
+    def __init__(self, id: int, token: CancelToken) -> None:
+        self.id = id
+        self.token = token
+        self.broken = threading.Event()
+
+    def receive(self, until: float | None) -> Failed:
+        threading.Thread(target=self.token.cancel).start()
+        self.broken.wait(PATIENCE)
+        return Failed(self.id, "truncated", "broken")
+
+    def interrupt(self) -> None:
+        self.broken.set()
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_an_interrupt_breaks_is_told_after_the_cancel() -> None:
+    token = CancelToken()
+    table: Any = {CallHttp: lambda call: Fragile(call.id, token)}
+    with lash_io.blocking.Run[Any](OneCall("http://127.0.0.1"), table, cancel=token) as run:
+        assert run.finish() == "cancelled"
+
+
+def test_a_run_is_asked_for_its_result_too_early() -> None:
+    run = lash_io.blocking.Run[Any](OneCall("http://127.0.0.1"), {})
+    with pytest.raises(LocalProtocolError, match="OneCall is not done yet"):
+        _ = run.result
+
+
+def test_overlapping_effects_need_the_block(world: str) -> None:
+    if world == "blocking":
+        pytest.skip("threads need no group")
+
+    async def main() -> None:
+        driver = lash_io.aio.driver
+        transport = lash_io.aio.StreamTransport()
+        run: Any = driver.Run(
+            Toy(("http://faux.invalid", "http://faux.invalid", "")),
+            driver.performers(transport, run_tool=add, ask_host=approve),
+        )
+        with pytest.raises(LocalProtocolError, match="enter the Run with `async with`"):
+            await run.finish()
+
+    anyio.run(main, backend=world)

@@ -1,0 +1,37 @@
+"""Keys from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from lash_io import get_env_api_key
+from lash_io.keys import VARIABLES
+from lash_proto.providers import anthropic, google, openai
+
+
+def test_the_variables_are_those_that_the_handles_name() -> None:
+    for handle in (openai(), anthropic(), google()):
+        assert VARIABLES[handle.kind] == handle.variables
+
+
+@pytest.mark.parametrize(
+    ("environment", "key"),
+    [
+        ({}, None),
+        ({"ANTHROPIC_API_KEY": "a"}, "a"),
+        ({"ANTHROPIC_API_KEY": "a", "ANTHROPIC_OAUTH_TOKEN": "b"}, "b"),
+        ({"ANTHROPIC_API_KEY": "a", "ANTHROPIC_OAUTH_TOKEN": ""}, "a"),
+    ],
+)
+def test_the_first_variable_that_says_something(
+    environment: dict[str, str], key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES["anthropic"]:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert get_env_api_key("anthropic") == key
+
+
+def test_a_kind_without_variables_has_no_key() -> None:
+    assert get_env_api_key("faux") is None
