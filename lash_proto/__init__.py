@@ -12,6 +12,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .codecs import CODECS as CODECS
+    from .codecs.anthropic_messages.options import AnthropicOptions as AnthropicOptions
+    from .codecs.google.options import GoogleOptions as GoogleOptions
+    from .codecs.openai_completions.options import ChatOptions as ChatOptions
+    from .codecs.openai_responses.options import ResponsesOptions as ResponsesOptions
+    from .compat import AnthropicCompat as AnthropicCompat
+    from .compat import ChatCompat as ChatCompat
+    from .compat import GoogleCompat as GoogleCompat
+    from .compat import ResponsesCompat as ResponsesCompat
     from .effects import Abort as Abort
     from .effects import AskHost as AskHost
     from .effects import CallHttp as CallHttp
@@ -99,6 +107,11 @@ _WHERE: dict[str, str] = {
     name: module
     for module, names in {
         "codecs": "CODECS",
+        "codecs.anthropic_messages.options": "AnthropicOptions",
+        "codecs.google.options": "GoogleOptions",
+        "codecs.openai_completions.options": "ChatOptions",
+        "codecs.openai_responses.options": "ResponsesOptions",
+        "compat": "AnthropicCompat ChatCompat GoogleCompat ResponsesCompat",
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
         " ContextOverflowError InternalServerError MissingCredential NotFoundError OverloadedError"

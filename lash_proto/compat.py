@@ -81,9 +81,9 @@ class ResponsesCompat(Value):
     """Sent where the request has no system text, for servers that refuse an empty `instructions` (WIRE 3)."""
     store: bool | None = False
     """The `store` that is sent where the options say nothing; None: none is sent (GitHub Copilot, WIRE 7)."""
-    encrypted_reasoning: bool = True
-    """Ask for encrypted reasoning, so that it can be sent back without being stored (WIRE 1h). False for models that do
-    not reason: OpenAI's own (gpt-4o, gpt-4.1) refuse the question."""
+    encrypted_reasoning: bool | None = None
+    """Ask for encrypted reasoning, so that it can be sent back without being stored (WIRE 1h). None: where the request
+    says how to reason. OpenAI gives it unasked, and its models that do not reason refuse the question."""
     stream_only: bool = False
     """The server streams whatever was asked for (WIRE 3)."""
     refuses: tuple[str, ...] = ()
@@ -107,6 +107,7 @@ class ResponsesCompat(Value):
 
 # The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
 CODEX = ResponsesCompat(
+    encrypted_reasoning=True,
     default_instructions="You are a helpful assistant.",
     stream_only=True,
     refuses=(

@@ -246,6 +246,18 @@ class JsonFormError(ValueError):
     """A JSON form that cannot be read: the message names the place and what should stand there."""
 
 
+_TAGGED = (
+    "replies",
+    "models",
+    "faux.script",
+    "providers.handle",
+    "codecs.anthropic_messages.options",
+    "codecs.google.options",
+    "codecs.openai_completions.options",
+    "codecs.openai_responses.options",
+)
+"""The modules whose classes have a JSON form, less what these import."""
+
 _classes: dict[tuple[str, str], type[Value]] = {}
 _plans: dict[type[Value], _Plan] = {}
 
@@ -383,7 +395,7 @@ def _load_value(data: Json, path: str) -> Value:
     key, class_ = _class_of(data)
     if class_ is None:
         # A tag is known once its module is imported, and whoever only reads saved forms may have imported none.
-        for module in ("replies", "models", "faux.script", "providers.handle"):
+        for module in _TAGGED:
             import_module(f".{module}", __package__)
         key, class_ = _class_of(data)
     if class_ is None:

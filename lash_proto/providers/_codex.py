@@ -44,6 +44,6 @@ def codex(
         kind="codex",
         state=state,
         auth=auth.with_key(token) if token else auth,
-        route=Route(url, codec, (("originator", "lash"),)),
+        route=Route(url, codec),
         options=options or ProviderOptions(),
     )

@@ -3,8 +3,8 @@
 Decisions.
 - System text goes into `instructions`: every server of this dialect knows the field. A server that wants it as a
   message has a flag.
-- `store: false`, and encrypted reasoning asked for: the conversation is the caller's, nothing is left at the provider,
-  and reasoning still goes back to the model. Options and compat change both.
+- `store: false`, and encrypted reasoning asked for where the request reasons: the conversation is the caller's, nothing
+  is left at the provider, and reasoning still goes back to the model. Options and compat change both.
 - `strict` is said of every tool, because leaving it out means true.
 """
 
@@ -288,9 +288,9 @@ def _session_key(session_id: str) -> str:
 
 
 def _include(options: ProviderOptions, compat: ResponsesCompat, stored: bool, body: JsonDict) -> None:
-    encrypted = _option(options, "encrypted_reasoning")
+    said = [wish for wish in (_option(options, "encrypted_reasoning"), compat.encrypted_reasoning) if wish is not None]
     include: list[str] = []
-    if not stored and (compat.encrypted_reasoning if encrypted is None else encrypted):
+    if not stored and (said[0] if said else "reasoning" in body):
         include.append("reasoning.encrypted_content")
     include += [each for each in _option(options, "include") or () if each not in include]
     if include:

@@ -88,9 +88,16 @@ def test_the_smallest_request() -> None:
         "model": "gpt-5.6",
         "input": [{"role": "user", "content": "Hi"}],
         "store": False,
-        "include": ["reasoning.encrypted_content"],
         "stream": True,
     }
+
+
+def test_encrypted_reasoning_is_asked_for_where_the_request_reasons() -> None:
+    asked = {"include": ["reasoning.encrypted_content"]}
+    assert option(reasoning="low").items() >= asked.items()
+    assert option(encrypted_reasoning=True).items() >= asked.items()
+    assert "include" not in option(reasoning="low", store=True)
+    assert "include" not in option(reasoning="low", encrypted_reasoning=False)
 
 
 def test_a_request_without_a_stream_asks_for_json() -> None:
