@@ -2,6 +2,7 @@
 #   make demo     the same conversation from every provider kind, through three drivers
 #   make test     every test (PYTEST_ARGS="tests/proto -x" for some)
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
+#   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -43,7 +44,7 @@ bench: $(VENV)/.for-development
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
 peers: $(VENV)/.for-development
-	$(PY) tests/peers/run.py
+	$(PY) tests/peers/run.py $(PEERS)
 
 soak: $(VENV)/.for-development
 	LASH_HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)

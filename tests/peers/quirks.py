@@ -22,6 +22,11 @@ _CUSTOM = (
     "`.stream()` has no type for a custom call of a chat stream, and its final completion falls over the plain dict."
 )
 
+_NO_CUSTOM_DELTA = "The SDK's types have no custom call among a chat stream's deltas."
+_UNLISTED = (
+    "The SDK's list of codes of a failed response lacks `server_is_overloaded`, which servers send in mid-stream."
+)
+
 _NO_END = {"class": "RuntimeError", "message": "Didn't receive a `response.completed` event."}
 _LENGTH = "Could not parse response content as the length limit was reached"
 _FILTERED = "Could not parse response content as the request was rejected by the content filter"
@@ -42,6 +47,14 @@ _UNGUARDED = (
 
 _ROWS: list[tuple[tuple[str, ...], str, str, Any, str]] = [
     (_UNGUARDED, "cut", "error", None, _CUT),
+    (
+        ("chat create",),
+        "custom",
+        "misfits",
+        ["ChatCompletionChunk.choices.0.delta.tool_calls.0.type"],
+        _NO_CUSTOM_DELTA,
+    ),
+    (_ITERATED, "error-in-stream", "misfits", ["ResponseFailedEvent.response.error.code"], _UNLISTED),
     (_HELPER, "cut", "error", _NO_END, _NO_COMPLETED),
     (_HELPER, "length", "error", _NO_END, _NO_COMPLETED),
     (_HELPER, "filtered", "error", _NO_END, _NO_COMPLETED),

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from anthropic import Anthropic, APIStatusError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 
 class Weather(BaseModel):
@@ -29,6 +29,7 @@ def main() -> None:
 
 def read(client: Anthropic, mode: str, model: str) -> dict[str, Any]:
     seen: dict[str, Any] = {"error": None, "text": "", "reasoning": "", "refusal": "", "calls": [], "citations": []}
+    seen["misfits"] = []
     try:
         MODES[mode](client, model, seen)
     except Exception as error:
@@ -48,12 +49,22 @@ def told(error: Exception) -> dict[str, Any]:
     return said
 
 
+def hold(value: Any, seen: dict[str, Any]) -> None:
+    """Hold what came against the SDK's own types, which it does not do itself when it reads."""
+    try:
+        type(value).model_validate(value.to_dict(warnings=False))
+    except ValidationError as error:
+        seen["misfits"] += [f"{type(value).__name__}.{'.'.join(map(str, each['loc']))}" for each in error.errors()]
+
+
 def ask(model: str) -> dict[str, Any]:
     return {"model": model, "max_tokens": 4096, "messages": [{"role": "user", "content": "?"}]}
 
 
 def whole(client: Anthropic, model: str, seen: dict[str, Any]) -> None:
-    take_message(client.messages.create(**ask(model)), seen)
+    message = client.messages.create(**ask(model))
+    hold(message, seen)
+    take_message(message, seen)
 
 
 def parse(client: Anthropic, model: str, seen: dict[str, Any]) -> None:
@@ -119,6 +130,7 @@ def create(client: Anthropic, model: str, seen: dict[str, Any]) -> None:
     partial: dict[int, str] = {}
     seen |= {"blocks": [], "seals": []}
     for event in client.messages.create(**ask(model), stream=True):
+        hold(event, seen)
         if event.type == "message_start":
             seen |= {"id": event.message.id, "model": event.message.model}
         elif event.type == "content_block_start":

@@ -31,7 +31,7 @@ def main() -> None:
 
 def read(url: str, mode: str, model: str) -> dict[str, Any]:
     seen: dict[str, Any] = {"error": None, "text": "", "reasoning": "", "refusal": "", "calls": [], "citations": []}
-    seen |= {"blocks": [], "seals": [], "usage": None}
+    seen |= {"blocks": [], "seals": [], "usage": None, "misfits": []}  # this SDK refuses what does not fit its types
     kind, version = mode.split()
     try:
         MODES[kind](client(url, version), model, seen)

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from openai import APIError, OpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 
 class Weather(BaseModel):
@@ -31,6 +31,7 @@ def main() -> None:
 
 def read(client: OpenAI, mode: str, model: str) -> dict[str, Any]:
     seen: dict[str, Any] = {"error": None, "text": "", "reasoning": "", "refusal": "", "calls": [], "citations": []}
+    seen["misfits"] = []
     try:
         MODES[mode](client, model, seen)
     except Exception as error:
@@ -51,6 +52,14 @@ def told(error: Exception) -> dict[str, Any]:
     return said
 
 
+def hold(value: Any, seen: dict[str, Any]) -> None:
+    """Hold what came against the SDK's own types, which it does not do itself when it reads."""
+    try:
+        type(value).model_validate(value.to_dict(warnings=False))
+    except ValidationError as error:
+        seen["misfits"] += [f"{type(value).__name__}.{'.'.join(map(str, each['loc']))}" for each in error.errors()]
+
+
 def parsed_arguments(text: str) -> Any:
     return json.loads(text) if text else {}
 
@@ -63,7 +72,9 @@ def chat(model: str) -> dict[str, Any]:
 
 
 def chat_whole(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
-    take_completion(client.chat.completions.create(**chat(model)), seen)
+    completion = client.chat.completions.create(**chat(model))
+    hold(completion, seen)
+    take_completion(completion, seen)
 
 
 def chat_parse(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
@@ -111,6 +122,7 @@ def chat_create(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
     seen["usage"] = None
     try:
         for chunk in client.chat.completions.create(**chat(model), stream=True, stream_options={"include_usage": True}):
+            hold(chunk, seen)
             seen |= {"id": chunk.id, "model": chunk.model}
             if chunk.usage is not None:
                 seen["usage"] = chat_usage(chunk.usage)
@@ -157,7 +169,9 @@ def ask(model: str) -> dict[str, Any]:
 
 
 def responses_whole(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
-    take_response(client.responses.create(**ask(model)), seen)
+    response = client.responses.create(**ask(model))
+    hold(response, seen)
+    take_response(response, seen)
 
 
 def responses_parse(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
@@ -181,6 +195,7 @@ def responses_create(client: OpenAI, model: str, seen: dict[str, Any]) -> None:
     for event in client.responses.create(**ask(model), stream=True):
         assert event.sequence_number == sequence, f"{event.type} is number {event.sequence_number}, not {sequence}"
         sequence += 1
+        hold(event, seen)
         take_event(event, seen)
 
 

@@ -10,6 +10,7 @@ It needs a package index to set itself up, so it is no part of `make test`. Name
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,9 @@ def read_by(peer: Peer, url: str) -> Iterator[Row]:
     ]
     asked = json.dumps({"url": url, "jobs": [[mode, scenario.name] for mode, scenario in jobs]})
     command = [str(environment(peer)), str(HERE / f"read_{peer.name}.py")]
-    ran = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    # No proxies, keys or settings from outside: an SDK would heed them.
+    outside = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    ran = subprocess.run(command, input=asked, capture_output=True, text=True, env=outside, timeout=600, check=False)
     if ran.returncode:
         raise SystemExit(f"{peer.name}'s reader failed:\n{ran.stderr}")
     for (mode, scenario), seen in zip(jobs, json.loads(ran.stdout), strict=True):

@@ -208,7 +208,7 @@ def scripted(scenario: Scenario, api: str) -> dict[str, Any]:
     reply = scenario.reply(api)
     error = _error(scenario, reply, api)
     parts = reply.content
-    seen: dict[str, Any] = {"error": error}
+    seen: dict[str, Any] = {"error": error, "misfits": []}
     if reply.error is not None and reply.error.status is not None:
         return seen
     texts, thoughts = _joined(parts, TextPart), _joined(parts, ReasoningPart)

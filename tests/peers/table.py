@@ -27,14 +27,16 @@ def show(rows: list[Row]) -> int:
     """Print all; the exit status says whether anything differs that nobody expected."""
     for peer in dict.fromkeys(row.peer for row in rows):
         table([row for row in rows if row.peer == peer], peer)
-    known: dict[str, list[str]] = {}
+    known: dict[str, dict[tuple[str, str], list[str]]] = {}
     for row in rows:
         for reason in dict.fromkeys(row.reasons):
-            known.setdefault(reason, []).append(f"{row.mode}/{row.scenario}")
+            known.setdefault(reason, {}).setdefault((row.peer, row.scenario), []).append(row.mode)
     if known:
         print("\nKnown, and theirs:")
     for reason, where in known.items():
-        print(f"  {reason}\n      {', '.join(where)}")
+        print(f"  {reason}")
+        for (peer, scenario), modes in where.items():
+            print(f"      {peer}, {scenario}: {', '.join(modes)}")
     off = [row for row in rows if row.differences]
     for row in off:
         print(f"\nDIFFERS  {row.peer}, {row.mode}, {row.scenario}")
