@@ -336,12 +336,14 @@ class _Reading:
 class PartialArguments:
     """The fragments of one call's arguments, shared by its deltas, and what they say so far.
 
+    It reads a list that its owner may add to: the position after so many fragments is their number.
+
     Nothing is parsed until somebody asks. Two parsers read the log, a leading one and one that follows, so that going
     through the events in order is linear, as often as one likes, and so is comparing each with the one before. Asking
     for a view older than where both stand reads again from the beginning.
     """
 
-    _fragments: list[str] = field(init=False, factory=list[str])
+    _fragments: list[str] = field(factory=list[str])
     _leading: _Reading = field(init=False, factory=_Reading, eq=False, repr=False)
     _following: _Reading = field(init=False, factory=_Reading, eq=False, repr=False)
 

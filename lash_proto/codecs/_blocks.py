@@ -88,7 +88,10 @@ class TextBlock:
 
 @define(eq=False)
 class CallBlock:
-    """A tool call that is still growing. Its Start waits until the name is known; pieces before that are kept."""
+    """A tool call that is still growing. Its Start waits until the name is known; pieces before that are kept.
+
+    From its Start on, `pieces` is also the list that `log` reads: a fragment is kept once.
+    """
 
     origin: Origin
     id: str | None
@@ -111,7 +114,7 @@ class CallBlock:
         if self.kind == "custom":
             out.append(ToolCallDelta(self.index, fragment))
         else:
-            out.append(ToolCallDelta(self.index, fragment, self.log, self.log.append(fragment)))
+            out.append(ToolCallDelta(self.index, fragment, self.log, len(self.pieces)))
 
     def settle(self, final: str, out: list[StreamEvent]) -> None:
         """The final text of the arguments came; it is added as far as it goes on from the pieces, else it replaces."""
@@ -120,6 +123,7 @@ class CallBlock:
             self.add(final[len(said) :], out)
         else:
             self.pieces = [final]
+            self.log = PartialArguments(self.pieces)
 
     @property
     def raw(self) -> str:
@@ -184,6 +188,7 @@ class Blocks:
             block.made_up = made_up_id(response_id, block.index, block.name)
         out.append(ToolCallStart(block.index, block.id or block.made_up, block.name))
         fragments, block.pieces = block.pieces, []
+        block.log = PartialArguments(block.pieces)
         for fragment in fragments:
             block.add(fragment, out)
 
