@@ -1,7 +1,8 @@
 """Responses from the provider's side: a scripted reply as the bytes that OpenAI's server sends (WIRE 1c, 1d, 1g).
 
-What a request asks for counts as it does there: a stream or a whole body, and encrypted reasoning only where `include`
-names it. A reply with an error and no status ends as real ones do: an `error` event, then `response.failed`.
+What a request asks for counts as it does there: a stream or a whole body. Reasoning is encrypted without being asked
+for, as it is there by now. A reply with an error and no status ends as real ones do: an `error` event, then
+`response.failed`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from typing import Any, cast
 from ..failures import FailureKind
 from ..messages import ImagePart, OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from ..usage import StopReason
-from ..values import Json, JsonDict, dump_json, get_list, get_str
+from ..values import Json, JsonDict, dump_json, get_str
 from .script import Answer, FauxCall, FauxError, FauxReply
 
-_ENCRYPTED = "reasoning.encrypted_content"
 _CREATED_AT = 1_763_000_000
 
 # Kind: type and code, as WIRE 1g has them. What is not here is an error of the server.
@@ -53,8 +53,7 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     """The reply in this dialect's bytes."""
     if reply.error is not None and reply.error.status is not None:
         return _error_answer(reply.error, reply.error.status)
-    encrypted = _ENCRYPTED in get_list(call.body, "include")
-    items = [_item(part, f"{reply.id}_{number}", encrypted) for number, part in enumerate(_content(reply))]
+    items = [_item(part, f"{reply.id}_{number}") for number, part in enumerate(_content(reply))]
     if not call.stream:
         text = dump_json(_response(reply, call, items)).encode()
         return Answer(200, _headers("application/json"), (text if reply.cut_after is None else text[: len(text) // 2],))
@@ -142,7 +141,7 @@ def _usage(reply: FauxReply) -> JsonDict | None:
     }
 
 
-def _item(part: Part, id: str, encrypted: bool) -> JsonDict:
+def _item(part: Part, id: str) -> JsonDict:
     """A part as the finished output item."""
     if isinstance(part, TextPart):
         text = {"type": "output_text", "annotations": list(part.citations), "logprobs": [], "text": part.text}
@@ -151,11 +150,9 @@ def _item(part: Part, id: str, encrypted: bool) -> JsonDict:
         return _message(id, {"type": "refusal", "refusal": part.text}, None)
     if isinstance(part, ReasoningPart):
         summary = [{"type": "summary_text", "text": part.text}] if part.text else []
-        item: JsonDict = {"id": f"rs_{id}", "type": "reasoning", "summary": summary}
-        if encrypted:
-            said = get_str(dict(part.provider_data or {}), "encrypted_content")
-            item["encrypted_content"] = said or base64.b64encode(f"encrypted {id}".encode()).decode()
-        return item
+        said = get_str(dict(part.provider_data or {}), "encrypted_content")
+        encrypted = said or base64.b64encode(f"encrypted {id}".encode()).decode()
+        return {"id": f"rs_{id}", "type": "reasoning", "summary": summary, "encrypted_content": encrypted}
     if isinstance(part, ToolCallPart):
         if part.kind == "custom":
             call = {"id": f"ctc_{id}", "type": "custom_tool_call", "input": part.raw_arguments}
