@@ -29,8 +29,11 @@ from .._blocks import CallBlock, TextBlock
 from .._decoder import DialectDecoder
 from .calls import Calls, arguments_text
 from .media import Audio, image_of
-from .reasoning import Details, details_text, field_text, thinking_text
+from .reasoning import FIELDS, Details, details_text, field_text, thinking_text
 from .usage import read_counts, usage_of
+
+# What a delta of reasoning holds as a rule.
+_PLAIN: Final = frozenset({"role", "content", FIELDS[0]})
 
 # What a delta seldom says: where it says none of this, nobody asks for it.
 _SELDOM: Final = frozenset(
@@ -118,6 +121,8 @@ class ChatDecoder(DialectDecoder):
                     (self._text or self._open_text(out)).add(text, out)
             elif len(delta) == 1 and type(delta.get("tool_calls")) is list:
                 self._take_calls(delta["tool_calls"], out, whole=False)
+            elif not text and type(thought := delta.get(FIELDS[0])) is str and thought and _PLAIN.issuperset(delta):
+                self._add_reasoning(FIELDS[0], thought, out)
             else:
                 self._message(delta, out, whole=False)
         elif delta is None and not self.blocks.content and type(choice.get("message")) is dict:

@@ -24,8 +24,7 @@ _GROWING: Final = {"reasoning.text": "text", "reasoning.summary": "summary"}
 def field_text(delta: JsonDict) -> tuple[str, str]:
     """The reasoning that a delta or message holds in a field of its own, and the field's name."""
     for name in FIELDS:
-        text = delta.get(name)
-        if type(text) is str and text:
+        if name in delta and (text := delta[name]) and type(text) is str:
             return name, text
     return "", ""
 
