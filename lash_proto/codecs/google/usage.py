@@ -16,18 +16,22 @@ def add_counts(before: JsonDict, said: JsonDict) -> JsonDict:
     Google leaves out zeros, and fields vanish from later chunks (pydantic-ai#5205). Where what is there makes the
     total, what is not there is nought; where it does not, what was said of it last stands.
     """
-    counts = {key: value for key, value in said.items() if value is not None}
+    counts = {key: value for key, value in said.items() if value is not None} if None in said.values() else said
     if not _adds_up(counts):
         return {**before, **counts}
-    if "cachedContentTokenCount" in before:  # part of the prompt: the total cannot tell of it
-        counts.setdefault("cachedContentTokenCount", before["cachedContentTokenCount"])
-    return counts
+    cached = "cachedContentTokenCount"  # part of the prompt: the total cannot tell of it
+    return {**counts, cached: before[cached]} if cached in before and cached not in counts else counts
 
 
 def _adds_up(counts: JsonDict) -> bool:
     """Whether the counts of one object make its total: then what it leaves out is nought, and else it is not said."""
     total = get_int(counts, "totalTokenCount")
-    return total is not None and total == sum([get_int(counts, key) or 0 for key in _PARTS if key in counts])
+    if total is None:
+        return False
+    for key in _PARTS:
+        if key in counts:
+            total -= get_int(counts, key) or 0
+    return total == 0
 
 
 def usage_of(counts: JsonDict) -> LlmUsage | None:
