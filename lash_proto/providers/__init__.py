@@ -1,6 +1,7 @@
 """Provider kinds: `anthropic()`, `openai()` and the others make a handle; the registry makes one from a name.
 
-Each factory is imported on first use, and a codec when a handle first makes a call.
+Each factory is imported on first use, and a codec when a handle first makes a call. `registry.handle` makes a handle by
+name; here that name is the module's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ._openai import openai
     from ._openai_compatible import openai_compatible
     from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
-    from .registry import from_spec, handle, kinds, register, register_all, split_model
+    from .registry import from_spec, kinds, register, register_all, split_model
 
 _WHERE = {
     "anthropic": "._anthropic",
@@ -33,7 +34,6 @@ _WHERE = {
     "ProviderHandle": ".handle",
     "ProviderSpec": ".handle",
     "from_spec": ".registry",
-    "handle": ".registry",
     "kinds": ".registry",
     "register": ".registry",
     "register_all": ".registry",
@@ -52,7 +52,6 @@ __all__ = [
     "from_spec",
     "google",
     "google_oauth",
-    "handle",
     "kinds",
     "openai",
     "openai_compatible",

@@ -1,0 +1,272 @@
+"""Handles, keys and the registry."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from lash_proto import providers
+from lash_proto.codecs import CODECS
+from lash_proto.compat import CODEX, ChatCompat
+from lash_proto.errors import MissingCredential
+from lash_proto.faux import FauxProvider, FauxReply
+from lash_proto.machine import Ids
+from lash_proto.messages import LlmRequest, ProviderOptions
+from lash_proto.models import ModelSpec
+from lash_proto.providers import (
+    FauxHandle,
+    KeyAuth,
+    ProviderHandle,
+    ProviderSpec,
+    anthropic,
+    codex,
+    faux,
+    from_spec,
+    google,
+    google_oauth,
+    kinds,
+    openai,
+    openai_compatible,
+    register,
+    register_all,
+    registry,
+    split_model,
+)
+from lash_proto.providers.registry import handle
+from lash_proto.values import Secret, from_json
+
+KEY = "k-12345"
+LOCAL = "http://localhost:11434/v1"
+
+
+def first_call(given: ProviderHandle, model: str = "m") -> Any:
+    (effect,) = given.exchange(LlmRequest("Hi"), model).start(0.0)
+    return effect
+
+
+@pytest.mark.parametrize(
+    ("made", "url", "header", "value"),
+    [
+        (openai(KEY), "https://api.openai.com/v1/responses", "authorization", f"Bearer {KEY}"),
+        (anthropic(KEY), "https://api.anthropic.com/v1/messages", "authorization", f"Bearer {KEY}"),
+        (anthropic(KEY, key_header="X-Api-Key"), "https://api.anthropic.com/v1/messages", "x-api-key", KEY),
+        (openai_compatible(KEY, base_url=LOCAL), LOCAL + "/chat/completions", "authorization", f"Bearer {KEY}"),
+        (codex(KEY), "https://chatgpt.com/backend-api/codex/responses", "authorization", f"Bearer {KEY}"),
+        (codex(api_key=KEY), "https://chatgpt.com/backend-api/codex/responses", "authorization", f"Bearer {KEY}"),
+        (
+            google(KEY),
+            "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse",
+            "x-goog-api-key",
+            KEY,
+        ),
+        (
+            google_oauth(KEY, project="p"),
+            "https://cloudcode-pa.googleapis.com/v1internal:streamGenerateContent?alt=sse",
+            "authorization",
+            f"Bearer {KEY}",
+        ),
+        (google_oauth(api_key=KEY, project="p"), None, "authorization", f"Bearer {KEY}"),
+        (faux(api_key=KEY), "http://faux.invalid/v1/messages", "authorization", f"Bearer {KEY}"),
+    ],
+)
+def test_a_call_goes_to_its_provider_with_its_key(
+    made: ProviderHandle, url: str | None, header: str, value: str
+) -> None:
+    effect = first_call(made)
+    assert url is None or effect.url == url
+    assert dict(effect.headers)[header] == Secret(value)
+    assert KEY not in repr(made) + repr(effect) + json.dumps(made.spec.to_json())
+    assert made.has_key
+
+
+def test_codex_says_whose_account_it_is_and_who_we_are() -> None:
+    headers = dict(first_call(codex(KEY, account_id="acc-1")).headers)
+    assert (headers["chatgpt-account-id"], headers["originator"]) == ("acc-1", "lash")
+    assert "chatgpt-account-id" not in dict(first_call(codex(KEY)).headers)
+    assert codex(KEY).route.codec.compat == CODEX  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (openai(), "no key for openai: set OPENAI_API_KEY, or give openai(api_key=...)"),
+        (anthropic(), "no key for anthropic: set ANTHROPIC_OAUTH_TOKEN or ANTHROPIC_API_KEY, or give "),
+        (google(), "no key for google: set GEMINI_API_KEY, or give google(api_key=...)"),
+        (codex(), "no key for codex: give codex(api_key=...)"),
+        (google_oauth(project="p"), "no key for google_oauth: give google_oauth(api_key=...)"),
+    ],
+)
+def test_without_a_key_a_call_says_where_one_is_looked_for(made: ProviderHandle, message: str) -> None:
+    assert not made.has_key
+    with pytest.raises(MissingCredential) as caught:
+        first_call(made)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("made", [openai_compatible(base_url=LOCAL), faux()])
+def test_servers_that_may_need_no_key_are_sent_none(made: ProviderHandle) -> None:
+    assert "authorization" not in dict(first_call(made).headers)
+
+
+def test_a_key_given_later_replaces_one_given_before() -> None:
+    made = openai("old").with_key(Secret(KEY))
+    assert dict(first_call(made).headers)["authorization"] == Secret(f"Bearer {KEY}")
+    assert made.variables == ("OPENAI_API_KEY",)
+
+
+def test_an_auth_of_ones_own_is_left_alone() -> None:
+    class Mine:
+        def headers(self) -> Any:
+            return (("x-mine", Secret("s")),)
+
+    made = evolve(openai(), auth=Mine())
+    assert (made.variables, made.has_key, made.with_key("k")) == ((), True, made)
+    assert dict(first_call(made).headers)["x-mine"] == Secret("s")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:11434",
+        "ftp://host/v1",
+        "https://",
+        "https://user@host/v1",
+        "https://:secret@host/v1",
+        "https://host/v1?key=1",
+        "https://host/v1#x",
+    ],
+)
+def test_a_base_url_that_no_request_could_use_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"openai-compatible: base_url") as caught:
+        openai_compatible(base_url=url)
+    assert "secret" not in str(caught.value)
+
+
+def test_openai_compatible_needs_a_base_url_and_openai_takes_none() -> None:
+    with pytest.raises(ValueError, match="needs a base_url"):
+        openai_compatible(KEY)
+    with pytest.raises(TypeError):
+        openai(KEY, base_url=LOCAL)  # type: ignore[call-arg]
+
+
+def test_a_slash_at_the_end_of_a_base_url_does_no_harm() -> None:
+    assert first_call(openai_compatible(base_url=LOCAL + "/")).url == LOCAL + "/chat/completions"
+
+
+FLAGS = ChatCompat(finish_reason_required=False)
+
+
+@pytest.mark.parametrize(
+    ("made", "state"),
+    [
+        (openai(KEY), {}),
+        (anthropic(KEY), {"base_url": "https://api.anthropic.com", "key_header": "authorization"}),
+        (openai_compatible(KEY, base_url=LOCAL), {"base_url": LOCAL}),
+        (openai_compatible(KEY, base_url=LOCAL, compat=FLAGS), {"base_url": LOCAL, "compat": FLAGS.to_json()}),
+        (codex(KEY), {"base_url": "https://chatgpt.com/backend-api/codex"}),
+        (codex(KEY, account_id="a"), {"base_url": "https://chatgpt.com/backend-api/codex", "account_id": "a"}),
+        (google(KEY), {"base_url": "https://generativelanguage.googleapis.com"}),
+        (google_oauth(KEY), {"base_url": "https://cloudcode-pa.googleapis.com"}),
+        (google_oauth(KEY, project="p"), {"base_url": "https://cloudcode-pa.googleapis.com", "project": "p"}),
+        (faux(api="openai-responses"), {"api": "openai-responses"}),
+    ],
+)
+def test_a_spec_makes_the_handle_again_with_the_key_given_anew(made: ProviderHandle, state: dict[str, Any]) -> None:
+    register_all()
+    form = json.loads(json.dumps(made.spec.to_json()))
+    assert form == {"v": 1, "type": "provider", "kind": made.kind, "state": state}
+    spec = from_json(form)
+    assert isinstance(spec, ProviderSpec)
+    again = from_spec(spec, api_key=KEY)
+    assert (again.kind, again.route, again.spec) == (made.kind, made.route, made.spec)
+    assert again.auth == made.with_key(KEY).auth
+
+
+def test_options_of_the_handle_fill_in_what_the_request_leaves_unset() -> None:
+    made = openai(KEY, options=ProviderOptions(max_retries=7, retry_after_output=True, idle_timeout=None))
+    exchange = made.exchange(LlmRequest("Hi", options=ProviderOptions(max_retries=1)), "m", seed=b"s", ids=Ids(4))
+    assert exchange.request.options.max_retries == 1
+    assert exchange.request.options.idle_timeout is None
+    assert (exchange.retry_after_output, exchange.provider, exchange.seed, exchange.ids.last) == (
+        True,
+        "openai",
+        b"s",
+        4,
+    )
+    assert exchange.model == ModelSpec("m")
+    assert not made.exchange(LlmRequest("Hi"), "m", retry_after_output=False).retry_after_output
+    assert not openai(KEY).exchange(LlmRequest("Hi"), "m", stream=False).stream
+
+
+@pytest.mark.parametrize("api", [api for api in CODECS if api != "openai-images"])
+def test_the_faux_provider_answers_in_every_dialect(api: str) -> None:
+    made = faux(["One.", FauxReply("Two."), lambda call: FauxReply(f"{call.model}.")], api=api)
+    assert isinstance(made, FauxHandle)
+    for text in ("One.", "Two.", "m.", f"This is m, played by lash's faux provider over {api}."):
+        effect = first_call(made)
+        path = effect.url.removeprefix("http://faux.invalid")
+        answer = made.provider.answer(effect.method, path, (), effect.body)
+        decoder = made.route.codec.decoder(status=answer.status, headers=answer.headers, model="m")
+        decoder.receive(answer.body)
+        response = decoder.finish()
+        assert (response.text, response.provider) == (text, "faux")
+
+
+def test_a_faux_provider_may_be_shared() -> None:
+    shared = FauxProvider()
+    assert faux(shared).provider is shared
+
+
+# --- the registry ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_factories", {})
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_kind_that_nobody_registered_is_a_clear_error() -> None:
+    with pytest.raises(
+        ValueError, match=r"no provider kind 'openai' is registered \(there are: none; call register_al"
+    ):
+        handle("openai")
+    register_all()
+    with pytest.raises(ValueError, match=r"no provider kind 'opnai' is registered \(there are: openai, openai-compat"):
+        from_spec(ProviderSpec("opnai"))
+
+
+@pytest.mark.usefixtures("empty")
+def test_registering_all_twice_does_no_harm_and_keeps_what_was_registered_by_hand() -> None:
+    mine = faux()
+    register("openai", lambda **options: mine)
+    register_all()
+    register_all()
+    assert handle("openai") is mine
+    assert set(kinds()) >= {"openai", "openai-compatible", "codex", "anthropic", "google_oauth", "google", "faux"}
+    assert handle("anthropic", api_key=KEY).kind == "anthropic"
+
+
+@pytest.mark.parametrize("kind", ["", "a:b"])
+def test_a_kinds_name_has_no_colon(kind: str) -> None:
+    with pytest.raises(ValueError, match="is no name for a kind"):
+        register(kind, faux)
+
+
+def test_a_model_is_named_by_kind_and_name() -> None:
+    assert split_model("anthropic:claude-opus-5") == ("anthropic", "claude-opus-5")
+    assert split_model("openai-compatible:meta/llama:free") == ("openai-compatible", "meta/llama:free")
+    for text in ("claude", ":claude", "anthropic:", ""):
+        with pytest.raises(ValueError, match="names no model: write it as"):
+            split_model(text)
+
+
+def test_every_name_of_the_room_is_there_and_no_other() -> None:
+    for name in providers.__all__:
+        assert getattr(providers, name) is not None
+    assert isinstance(anthropic().auth, KeyAuth)
+    with pytest.raises(AttributeError, match="no attribute 'nobody'"):
+        _ = providers.nobody
