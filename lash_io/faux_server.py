@@ -1,7 +1,8 @@
 """The faux provider on a real loopback port: scripted replies in every dialect, for tests, the demo and users.
 
 It reads requests with h11's server side, which shares no code with our client's body reader, and answers one chunk an
-event. One thread a connection: this is for tests, not for load. It binds 127.0.0.1 and nothing else.
+event. One thread a connection: this is for tests, not for load. It binds 127.0.0.1 and nothing else. A client that goes
+away, or speaks no HTTP, costs its own connection and no more; what a script's function raises is told as any thread's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from lash_proto.faux import Answer, FauxProvider
 from lash_proto.providers import ProviderHandle
 
 _READ = 65536
+_PATIENCE = 5.0
+"""Seconds that `close` waits for a thread: none takes so long, but no test hangs on one."""
 
 
 class FauxServer:
@@ -43,7 +46,8 @@ class FauxServer:
         """Connections accepted so far: a client that keeps its connections makes few."""
         self._ssl = ssl_context
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._answering = threading.Lock()  # a provider is a machine: one request at a time
+        self._open: dict[threading.Thread, socket.socket] = {}
         self._closed = False
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -62,18 +66,23 @@ class FauxServer:
         return attrs.evolve(handle, route=attrs.evolve(handle.route, base_url=self.url + path.rstrip("/")))
 
     def close(self) -> None:
-        """Stop serving and drop every connection. Twice does no harm."""
+        """Stop serving and drop every connection, those in mid-stream too. Twice does no harm."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            self._stop.set()
-            sockets = [self._listener, *self._open]
-        for each in sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._thread.join(5)
+        self._stop.set()
+        with contextlib.suppress(OSError):  # only a connection wakes a thread that accepts, on every system
+            socket.create_connection(("127.0.0.1", self.port), _PATIENCE).close()
+        self._thread.join(_PATIENCE)
+        self._listener.close()
+        with self._lock:
+            connections = dict(self._open)
+        for connection in connections.values():
+            _hang_up(connection)
+        for thread in connections:
+            if thread is not threading.current_thread():  # where a script closes the server it plays on
+                thread.join(_PATIENCE)
 
     def __enter__(self) -> Self:
         return self
@@ -87,32 +96,36 @@ class FauxServer:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+                if self._ssl is not None:
+                    connection = self._ssl.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            except (ConnectionError, ssl.SSLError):  # it was reset while it queued
+                continue
+            thread = threading.Thread(target=self._serve, args=(connection,), name="lash faux connection", daemon=True)
             with self._lock:
                 if self._closed:
                     connection.close()
                     return
                 self.connections += 1
-                self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name="lash faux connection", daemon=True).start()
+                self._open[thread] = connection
+            thread.start()
 
-    def _serve(self, raw: socket.socket) -> None:
-        connection = raw
+    def _serve(self, connection: socket.socket) -> None:
+        http = h11.Connection(h11.SERVER)
         try:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._ssl is not None:
-                connection = self._ssl.wrap_socket(raw, server_side=True)
-                with self._lock:
-                    self._open.add(connection)
-            http = h11.Connection(h11.SERVER)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             while self._one_request(connection, http):
                 http.start_next_cycle()
-        except (OSError, h11.ProtocolError):
+        except h11.RemoteProtocolError as error:
+            if http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                with contextlib.suppress(OSError):
+                    self._send(connection, http, _refusal(error))
+        except OSError:
             pass  # the client went away, which is its right
         finally:
             with self._lock:
-                self._open -= {raw, connection}
+                del self._open[threading.current_thread()]
             connection.close()
 
     def _one_request(self, connection: socket.socket, http: h11.Connection) -> bool:
@@ -122,6 +135,9 @@ class FauxServer:
         while True:
             event = http.next_event()
             if event is h11.NEED_DATA:
+                if http.they_are_waiting_for_100_continue:
+                    go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                    connection.sendall(http.send(go_on) or b"")
                 http.receive_data(connection.recv(_READ))
             elif isinstance(event, h11.Request):
                 request = event
@@ -130,14 +146,14 @@ class FauxServer:
             elif isinstance(event, h11.EndOfMessage):
                 break
             else:
-                return False
+                return False  # closed between two requests
         assert request is not None
         headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
-        with self._lock:
+        with self._answering:
             answer = self.provider.answer(
                 request.method.decode("ascii"), request.target.decode("ascii"), headers, b"".join(body)
             )
-        self._send(connection, http, answer)
+        self._send(connection, http, answer if request.method != b"HEAD" else attrs.evolve(answer, chunks=()))
         return http.our_state is h11.DONE and http.their_state is h11.DONE
 
     def _send(self, connection: socket.socket, http: h11.Connection, answer: Answer) -> None:
@@ -146,7 +162,19 @@ class FauxServer:
         connection.sendall(head or b"")
         streaming = len(answer.chunks) > 1
         for chunk in answer.chunks:
-            if streaming and self.events_per_second:
-                self._stop.wait(1 / self.events_per_second)
+            if streaming and self.events_per_second and self._stop.wait(1 / self.events_per_second):
+                return
             connection.sendall(http.send(h11.Data(data=chunk)) or b"")
         connection.sendall(http.send(h11.EndOfMessage()) or b"")
+
+
+def _refusal(error: h11.RemoteProtocolError) -> Answer:
+    return Answer(
+        error.error_status_hint, (("content-type", "text/plain"), ("connection", "close")), (str(error).encode(),)
+    )
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Wake whoever reads or writes it. Not SSLSocket's own shutdown, which pulls TLS from under a thread that reads."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

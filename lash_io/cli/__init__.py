@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 from lash_proto import __version__
+
+
+def _reasoning(text: str) -> str | int:
+    """A level, or a budget in tokens."""
+    from lash_proto.messages import ReasoningLevel
+
+    if text.isdecimal():
+        return int(text)
+    if text not in get_args(ReasoningLevel):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a level nor a number of tokens")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they are numbers up to 65535")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -21,12 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("prompt", help="the question")
     ask.add_argument("--model", required=True, help='"kind:model", for example anthropic:claude-opus-5')
     ask.add_argument("--system", help="instructions that stand above the question")
-    ask.add_argument("--reasoning", help="off, minimal, low, medium, high, xhigh, max, or a budget in tokens")
+    ask.add_argument(
+        "--reasoning", type=_reasoning, help="off, minimal, low, medium, high, xhigh, max, or a budget in tokens"
+    )
     ask.add_argument("--max-output-tokens", type=int, help="the most tokens the answer may have")
     ask.add_argument("--base-url", help="where the server is, for kinds that take one")
 
     serve = commands.add_parser("serve-faux", help="serve a scripted provider in every dialect on a loopback port")
-    serve.add_argument("--port", type=int, default=8080, help="the port (8080); 0 takes a free one")
+    serve.add_argument("--port", type=_port, default=8080, help="the port (8080); 0 takes a free one")
     serve.add_argument("--text", help="what it answers; without it, it says who it is")
     serve.add_argument("--events-per-second", type=float, help="how fast it streams; without it, at once")
     return parser
@@ -34,22 +56,32 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character is no reason to stop
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "demo":
-            from .demo import demo
-
-            return demo(fast=options.fast)
-        if options.command == "ask":
-            from .ask import ask
-
-            return ask(options)
-        from .serve import serve
-
-        return serve(options.port, options.text, options.events_per_second)
+        status = _run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
+    except BrokenPipeError:
+        # The reader of our output has seen enough. What is still in the buffer would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "demo":
+        from .demo import demo
+
+        return demo(fast=options.fast)
+    if options.command == "ask":
+        from .ask import ask
+
+        return ask(options)
+    from .serve import serve
+
+    return serve(options.port, options.text, options.events_per_second)

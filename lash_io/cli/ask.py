@@ -6,11 +6,12 @@ import argparse
 import sys
 from typing import Any
 
-from lash_proto import LashError, ReasoningDelta, RefusalPart, TextDelta
-from lash_proto.providers import handle, register_all, split_model
-from lash_proto.replies import PartAdded
+from lash_proto import LashError, MissingCredential, RefusalPart
+from lash_proto.providers import ProviderHandle
+from lash_proto.providers.registry import handle, register_all, split_model
+from lash_proto.replies import PartAdded, ReasoningDelta, TextDelta
 
-from ..blocking import Client
+from ..blocking import Client, Stream
 from .screen import usage_line
 
 
@@ -19,26 +20,30 @@ def ask(options: argparse.Namespace) -> int:
     register_all()
     try:
         kind, model = split_model(options.model)
-        provider = handle(kind, **({"base_url": options.base_url} if options.base_url else {}))
-        knobs = _knobs(options)
-    except (ValueError, TypeError) as error:
+        provider = _provider(kind, options.base_url)
+    except ValueError as error:
         print(f"lash: {error}", file=sys.stderr)
         return 2
     try:
-        with Client(provider, model=model) as client, client.stream(options.prompt, **knobs) as stream:
-            for event in stream:
-                if isinstance(event, TextDelta):
-                    print(event.text, end="", flush=True)
-                elif isinstance(event, ReasoningDelta):
-                    print(event.text, end="", flush=True, file=sys.stderr)
-                elif isinstance(event, PartAdded) and isinstance(event.part, RefusalPart):
-                    print(event.part.text, end="", flush=True)
-            print()
+        with Client(provider, model=model) as client, client.stream(options.prompt, **_knobs(options)) as stream:
+            _show(stream)
             print(usage_line(stream.response), file=sys.stderr)
+    except MissingCredential as error:
+        print(f"lash: {error} (lash ask finds keys in the environment only)", file=sys.stderr)
+        return 1
     except LashError as error:
-        print(f"\nlash: {error}", file=sys.stderr)
+        print(f"lash: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _provider(kind: str, base_url: str | None) -> ProviderHandle:
+    if base_url is None:
+        return handle(kind)
+    try:
+        return handle(kind, base_url=base_url)
+    except TypeError:
+        raise ValueError(f"{kind} takes no --base-url") from None
 
 
 def _knobs(options: argparse.Namespace) -> dict[str, Any]:
@@ -47,7 +52,29 @@ def _knobs(options: argparse.Namespace) -> dict[str, Any]:
         knobs["system"] = options.system
     if options.max_output_tokens is not None:
         knobs["max_output_tokens"] = options.max_output_tokens
-    if options.reasoning:
-        knobs["reasoning"] = int(options.reasoning) if options.reasoning.isdigit() else options.reasoning
+    if options.reasoning is not None:
+        knobs["reasoning"] = options.reasoning
         knobs["expose_thinking"] = True
     return knobs
+
+
+def _show(stream: Stream) -> None:
+    """Print the answer as it comes, exactly, and one line break behind it, also where it breaks off."""
+    last = None
+    try:
+        for event in stream:
+            if isinstance(event, TextDelta):
+                here, text = sys.stdout, event.text
+            elif isinstance(event, PartAdded) and isinstance(event.part, RefusalPart):
+                here, text = sys.stdout, event.part.text
+            elif isinstance(event, ReasoningDelta):
+                here, text = sys.stderr, event.text
+            else:
+                continue
+            if last is not None and last is not here:
+                print(file=sys.stderr)  # for the eyes: both are one terminal
+            print(text, end="", flush=True, file=here)
+            last = here
+    finally:
+        if last is not None:
+            print(file=last, flush=True)

@@ -61,8 +61,10 @@ class RichScreen:
 
     def heading(self, text: str) -> None:
         """A rule with the text in it."""
+        from rich.text import Text
+
         self._console.print()
-        self._console.rule(f"[bold]{text}", align="left")
+        self._console.rule(Text(text, "bold"), align="left", style="dim")
 
     def line(self, text: str = "", style: str = "") -> None:
         """The text in its style."""
@@ -73,14 +75,15 @@ class RichScreen:
         self._console.print(text, style=style or None, markup=False, end="")
 
     def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """A table."""
+        """A table without a frame; what looks like a number stands to the right."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", header_style="bold")
-        for name in columns:
-            table.add_column(
-                name, justify="right" if name not in ("provider kind", "driver", "dialect", "") else "left"
-            )
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD)
+        table.show_edge = table.pad_edge = False
+        table.padding = (0, 1, 0, 0)
+        for name, *cells in zip(columns, *rows, strict=True):
+            table.add_column(name, justify="right" if all(cell.isdecimal() for cell in cells) else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         self._console.print()
@@ -97,13 +100,14 @@ def open_screen() -> Screen:
     return PlainScreen()
 
 
-def usage_line(response: LlmResponse | None) -> str:
-    """What a response cost, in one line."""
-    if response is None or response.usage is None:
-        return "usage: not told"
+def usage_line(response: LlmResponse) -> str:
+    """What a response cost and why it ended, in one line."""
     usage = response.usage
-    reasoning = "" if usage.reasoning_tokens is None else f" ({usage.reasoning_tokens} reasoning)"
-    return (
-        f"usage: {usage.total_input_tokens} in ({usage.input_tokens} new, {usage.cached_input_tokens} from cache, "
-        f"{usage.cache_write_tokens} to cache), {usage.output_tokens} out{reasoning}; stop: {response.stop_reason}"
+    if usage is None:
+        return f"usage not told; stop: {response.stop_reason}"
+    written = f", {usage.cache_write_tokens} to cache" if usage.cache_write_tokens else ""
+    reasoning = f" ({usage.reasoning_tokens} reasoning)" if usage.reasoning_tokens else ""
+    told = (
+        f"{usage.total_input_tokens} tokens in ({usage.input_tokens} new, {usage.cached_input_tokens} cached{written})"
     )
+    return f"{told}, {usage.output_tokens} out{reasoning}; stop: {response.stop_reason}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 
 from lash_proto.faux import FauxProvider, FauxReply
@@ -18,14 +21,15 @@ _PATHS = (
 
 
 def serve(port: int, text: str | None, events_per_second: float | None) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted, which is how it is meant to end."""
     provider = FauxProvider() if text is None else FauxProvider(otherwise=FauxReply(text))
     try:
         server = FauxServer(provider, port=port, events_per_second=events_per_second)
     except OSError as error:
-        print(f"cannot serve on port {port}: {error.strerror}; choose another with --port")
+        why = os.strerror(error.errno or 0)
+        print(f"lash: cannot serve on port {port}: {why}; choose another with --port", file=sys.stderr)
         return 1
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
         print(f"lash's faux provider listens at {server.url} (Ctrl-C ends it)")
         for api, path in _PATHS:
             print(f"  {api:<22} POST {server.url}{path}", flush=True)
