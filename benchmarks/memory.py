@@ -66,6 +66,7 @@ def _rows(api: str, events: int, notes: list[str]) -> list[list[str]]:
         [f"{api}: a kept TextDelta", _each(_kept(text), events), "120"],
         ["  the same as a dictionary", _each(_dictionaries(text), events), ""],
         ["  a kept ToolCallDelta", _each(_kept(tool), events), "170"],
+        ["  all events kept, for each delta of text", _each(_kept(text, everything=True), events), ""],
         ["  a stored message, 400 characters and one call", _each(_messages(short, call), MESSAGES), ""],
         ["  an open decoder, after one delta", f"{opened:.0f}", ""],
         ["  the same, for each delta more", f"{(long - opened) / (events - 1):.0f}", ""],
@@ -76,13 +77,13 @@ def _each(make_it: Callable[[], Any], count: int) -> str:
     return f"{bytes_of(make_it) / count:.0f}"
 
 
-def _kept(stream: Stream) -> Callable[[], tuple[StreamEvent, ...]]:
+def _kept(stream: Stream, *, everything: bool = False) -> Callable[[], tuple[StreamEvent, ...]]:
     def keep() -> tuple[StreamEvent, ...]:
         decoder = CODECS[stream.api].decoder(status=200, headers=HEADERS)
         kept: list[StreamEvent] = []
         kind = "tool_call_delta" if stream.kind == "tool" else "text_delta"
         for chunk in stream.events:
-            kept += [event for event in decoder.receive(chunk) if event.tag[1] == kind]
+            kept += [event for event in decoder.receive(chunk) if everything or event.tag[1] == kind]
         return tuple(kept)
 
     return keep
