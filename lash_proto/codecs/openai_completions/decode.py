@@ -48,6 +48,7 @@ class ChatDecoder(DialectDecoder):
     STOPS: ClassVar[Mapping[str, StopReason]] = {
         "stop": "stop",
         "end": "stop",
+        "complete": "stop",
         "eos": "stop",  # Together
         "length": "length",
         "model_length": "length",  # Mistral
@@ -186,6 +187,9 @@ class ChatDecoder(DialectDecoder):
         choices = get_list(whole, "choices")
         error = whole.get("error")
         if not choices and not _is_error(whole):
+            # The wrong endpoint, an echo, an answer of nothing: no events, but partial() has what it did say.
+            self._begin(whole.get("id"), whole.get("model"), [])
+            self._usage(whole.get("usage"), [])
             raise self._not_ours("the body has no choices")
         if choices:
             self._begin(whole.get("id"), whole.get("model"), out)

@@ -241,6 +241,7 @@ class ResponsesDecoder(DialectDecoder):
         for index, pieces in item.refusals.items():
             self._refuse(item, index, "".join(pieces), out)
         if item.call is not None:
+            self._introduce(item.call, item.told, out)
             if not item.call.pieces:  # gateways that put the arguments into `added` and send no delta
                 add_arguments(item.call, item.told, out)
             self._finish_call(item, item.call, {**item.told, "status": None}, out)
@@ -373,7 +374,10 @@ class ResponsesDecoder(DialectDecoder):
     def _call_done(self, kind: str, event: JsonDict, out: list[StreamEvent]) -> None:
         item = self._find(event, kind, out)
         if item is not None and item.call is not None:
-            self._introduce(item.call, event, out)
+            if item.announced:  # else its own `done` may still tell the call's id
+                self._introduce(item.call, event, out)
+            else:
+                item.told = {**item.told, "name": event.get("name")}
             add_arguments(item.call, event, out)
 
     def _introduce(self, call: CallBlock, told: JsonDict, out: list[StreamEvent]) -> None:

@@ -212,6 +212,7 @@ def test_the_word_may_come_twice_and_never_gives_way_to_an_empty_one() -> None:
         ("stop", "stop"),
         ("end", "stop"),
         ("eos", "stop"),
+        ("complete", "stop"),
         ("length", "length"),
         ("model_length", "length"),
         ("max_tokens", "length"),
@@ -310,6 +311,17 @@ def test_openrouters_completion_inside_provider_is_found() -> None:
 def test_a_body_that_is_no_completion_is_refused(data: Any) -> None:
     with pytest.raises(RemoteProtocolError, match="which is not openai-completions"):
         body(data)
+
+
+def test_a_completion_without_choices_is_no_answer_but_says_whose_it_was() -> None:
+    told = {"id": "i", "model": "m", "choices": None, "usage": {"prompt_tokens": 5, "completion_tokens": 0}}
+    decoder = CODECS["openai-completions"].decoder(status=200, headers=[])
+    assert decoder.receive(json.dumps(told).encode()) + decoder.end() == []
+    with pytest.raises(RemoteProtocolError, match="the body has no choices"):
+        decoder.finish()
+    response = decoder.partial()
+    assert (response.id, response.model, response.content) == ("i", "m", ())
+    assert response.usage is not None and response.usage.total_input_tokens == 5
 
 
 def test_what_is_no_object_in_a_stream_is_skipped() -> None:

@@ -344,6 +344,16 @@ def test_a_call_waits_for_its_name() -> None:
     ]
 
 
+def test_a_call_that_nobody_announced_has_the_id_that_its_done_tells() -> None:
+    arguments = {"type": "response.function_call_arguments.done", "output_index": 0, "arguments": "{}", "name": "f"}
+    pieces = (delta("{}", "function_call_arguments"), arguments)
+    item = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+    (call,) = answer(*pieces, done(0, item), completed()).tool_calls
+    assert (call.id, call.id_sent, call.name, call.raw_arguments) == ("c1", True, "f", "{}")
+    (call,) = answer(*pieces, completed()).tool_calls
+    assert (call.id_sent, call.name, call.raw_arguments) == (False, "f", "{}")
+
+
 def test_a_call_without_a_name_is_a_call_if_it_has_an_id_and_none_if_not() -> None:
     nameless = {"type": "function_call", "arguments": "{}"}
     response = answer(done(0, {**nameless, "call_id": "c1"}), done(1, nameless), completed())
