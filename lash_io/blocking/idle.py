@@ -1,7 +1,8 @@
-"""Connections that wait for another request."""
+"""Connections that wait for another request. A process that was forked off uses none of its parent's."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -23,10 +24,13 @@ class Idle(Generic[C]):
         self._drop = drop
         self._lock = threading.Lock()
         self._origins: dict[Origin, list[C]] = {}
+        self._process = os.getpid()
 
     def take(self, origin: Origin) -> C | None:
         """The one used last, which is the likeliest to live; None where there is none."""
         with self._lock:
+            if self._process != os.getpid():
+                self._process, self._origins = os.getpid(), {}
             kept = self._origins.get(origin)
             return kept.pop() if kept else None
 

@@ -456,6 +456,8 @@ def test_control_c_in_a_wait_goes_up_and_drops_the_connection(world: World) -> N
         await client.complete("Hi")
 
     def interrupt(peer: Peer) -> None:
+        # Python looks for signals before it blocks, not in the moment between: let that moment pass.
+        peer.server.hung_up.wait(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
     with Server([HALF, interrupt, until_hung_up]) as server:

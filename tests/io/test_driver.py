@@ -7,14 +7,16 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import define
 
 import lash_io.aio
 import lash_io.blocking
 from lash_io.cancel import CancelToken
-from lash_proto.effects import AskHost, CallHttp, RunTool
+from lash_proto.effects import Abort, AskHost, CallHttp, RunTool
 from lash_proto.failures import LocalProtocolError
-from lash_proto.happenings import Failed
+from lash_proto.happenings import Failed, ToolReturned
 from lash_proto.machine import Done
+from lash_proto.messages import ToolCallPart
 from tests.io.loopback import PATIENCE, Server, until_hung_up
 from tests.io.machines import OneCall, Toy
 from tests.io.worlds import WORLDS, FakeClock, run_all
@@ -205,3 +207,78 @@ def test_overlapping_effects_need_the_block(world: str) -> None:
             await run.finish()
 
     anyio.run(main, backend=world)
+
+
+@define
+class OneTool:
+    """A tool, with a deadline or without."""
+
+    deadline: float | None = None
+    wake_at: float | None = None
+
+    def start(self, now: float) -> list[Any]:
+        if self.deadline is not None:
+            self.wake_at = now + self.deadline
+        return [RunTool(1, ToolCallPart("call-1", "add"))]
+
+    def receive(self, happening: Any, now: float) -> list[Any]:
+        match happening:
+            case ToolReturned(output=output):
+                return [Done(output)]
+            case _:
+                return [Abort(1), Done((type(happening).__name__, now))]
+
+
+def test_one_effect_alone_stays_in_the_callers_thread_or_task(world: str) -> None:
+    if world == "blocking":
+        here: Any = threading.current_thread()
+        assert run_all(world, no_calls, [OneTool()], run_tool=lambda effect: threading.current_thread()) == [([], here)]
+        return
+
+    async def tool(effect: RunTool) -> Any:
+        return anyio.get_current_task()
+
+    async def main() -> None:
+        async with lash_io.aio.Run[Any](OneTool(), lash_io.aio.performers(run_tool=tool)) as run:
+            assert await run.finish() == anyio.get_current_task()
+
+    anyio.run(main, backend=world)
+
+
+def test_a_deadline_ends_the_wait_for_a_tool(world: str) -> None:
+    over = threading.Event()
+
+    async def patient(effect: RunTool) -> None:
+        await anyio.sleep_forever()
+
+    tool = patient if world != "blocking" else lambda effect: over.wait(PATIENCE)
+    outcome = run_all(world, no_calls, [OneTool(deadline=7)], clock=FakeClock(patience=0.02), run_tool=tool)
+    over.set()
+    assert outcome == [([], ("Woke", 1007.0))]
+
+
+def test_a_token_ends_the_wait_for_a_tool(world: str) -> None:
+    token, over = CancelToken(), threading.Event()
+
+    async def patient(effect: RunTool) -> None:
+        token.cancel()
+        await anyio.sleep_forever()
+
+    def stubborn(effect: RunTool) -> None:
+        token.cancel()
+        over.wait(PATIENCE)
+
+    ((_, (news, _)),) = run_all(
+        world, no_calls, [OneTool()], cancel=token, run_tool=stubborn if world == "blocking" else patient
+    )
+    over.set()
+    assert news == "Cancelled"
+
+
+def test_a_tool_that_is_not_async_runs_in_a_thread_beside_the_loop() -> None:
+    async def main() -> None:
+        table = lash_io.aio.performers(run_tool=lambda effect: threading.get_ident())
+        async with lash_io.aio.Run[Any](OneTool(), table) as run:
+            assert await run.finish() != threading.get_ident()
+
+    anyio.run(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import socket
 import ssl
 import tempfile
 import threading
@@ -307,6 +308,41 @@ def test_a_name_that_cannot_be_resolved_is_a_failure(world: str) -> None:
     ((events, failed),) = run_all(world, stream, [OneCall("http://nowhere.invalid/", told=True)])
     assert (events, failed.kind) == ([], "connection")
     assert failed.message.startswith("the name nowhere.invalid cannot be resolved")
+
+
+def test_the_next_address_is_tried_where_one_refuses(
+    world: str, transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def two(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in ("two.example", b"two.example"):
+            return look_up(host, *args, **kwargs)
+        # The server listens at the second; nobody does at the first.
+        return look_up("127.0.0.2", *args, **kwargs) + look_up("127.0.0.1", *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with Server([SIZED]) as server:
+        call = OneCall(server.url.replace("127.0.0.1", "two.example"))
+        assert run_all(world, transport, [call]) == [(["connected", 200], b"hello")]
+
+
+def test_a_forked_process_leaves_its_parents_connections_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = lash_io.blocking.StreamTransport()
+
+    def call(url: str) -> Any:
+        with lash_io.blocking.Run[Any](OneCall(url), lash_io.blocking.performers(transport)) as run:
+            return run.finish()
+
+    with Server([SIZED], [SIZED]) as server:
+        assert call(server.url) == b"hello"
+        parents = list(transport.idle._origins.values())
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        assert call(server.url) == b"hello"
+        assert server.accepted == 2
+        transport.close()
+        for connection in parents[0]:
+            connection.close()
 
 
 # --- proxies and HTTP/2 ----------------------------------------------------------------------------------------------
