@@ -114,6 +114,19 @@ def test_broken_utf_8_is_replaced_wherever_it_is_cut() -> None:
     assert events_of(*singly(stream)) == expected
 
 
+def test_an_event_of_another_shape_among_others_in_one_read_is_whole() -> None:
+    stream = b"data: 1\n\nevent: x\ndata: a\ndata: b\n\nevent: y\n\nevent: z\ndata:2\n\ndata: 3\n\n"
+    expected = [("", "1"), ("x", "a\nb"), ("z", "2"), ("", "3")]
+    assert events_of(stream) == expected
+    assert events_of(*singly(stream)) == expected
+
+
+def test_a_carriage_return_alone_among_pairs_ends_a_line() -> None:
+    stream = b"event: x\r\ndata: 1\rdata: 2\r\n\r\ndata: 3\r\n\r\n"
+    assert events_of(stream) == [("x", "1\n2"), ("", "3")]
+    assert events_of(*singly(stream)) == [("x", "1\n2"), ("", "3")]
+
+
 # --- what providers do -----------------------------------------------------------------------------------------------
 
 
