@@ -321,7 +321,8 @@ def test_a_completion_without_choices_is_no_answer_but_says_whose_it_was() -> No
         decoder.finish()
     response = decoder.partial()
     assert (response.id, response.model, response.content) == ("i", "m", ())
-    assert response.usage is not None and response.usage.total_input_tokens == 5
+    assert response.usage is not None
+    assert response.usage.total_input_tokens == 5
 
 
 def test_what_is_no_object_in_a_stream_is_skipped() -> None:
