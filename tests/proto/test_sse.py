@@ -226,6 +226,7 @@ def until_fault(reads: list[bytes]) -> tuple[list[Event], str | None]:
         (b"data: 123456\n\n", [("", "123456")], None),
         (b"data: 1234567\n\n", [], LONG_LINE),
         (b"data: 1\n\ndata: 1234567\n\ndata: 2\n\n", [("", "1")], LONG_LINE),
+        (b"data: 1\n\ndata: 1234567\n\ndata: 2", [("", "1")], LONG_LINE),
         (b"data: 1\n\n:2345678901234", [("", "1")], LONG_LINE),
         (b"\xef\xbb\xbfdata: 123456\r\n\r\n", [("", "123456")], None),
         (b"data: 1234\ndata: 1234\n\n", [("", "1234\n1234")], None),
