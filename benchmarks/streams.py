@@ -57,12 +57,7 @@ def _pieces(chance: random.Random, count: int) -> Iterator[str]:
 
 def _fragments(chance: random.Random, count: int) -> list[str]:
     """The arguments of a call that writes a file, cut into so many fragments."""
-    words: list[str] = []
-    size = 0
-    while size < 6 * count:
-        words += _pieces(chance, 100)
-        size = len(json.dumps("".join(words)))
-    text = json.dumps({"path": "notes/today.md", "content": "".join(words)}, ensure_ascii=False)
+    text = json.dumps({"path": "notes/today.md", "content": "".join(_pieces(chance, count))}, ensure_ascii=False)
     size = len(text) // count
     return [text[size * i : size * (i + 1) if i < count - 1 else len(text)] for i in range(count)]
 
