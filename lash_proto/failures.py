@@ -247,7 +247,7 @@ def failure_of(
     words = _words(inner)
     said = _said(inner)
     message = redact_text(said) if said else _describe(status, words)
-    if status is None or status < 400:
+    if status is None or status < 300:
         status = _own_status(inner)
     # The reason is exact where the words beside it are not: RESOURCE_EXHAUSTED may be a second's limit or a month's.
     # OpenRouter's own message says nothing; what its provider said stands in `metadata.raw`.

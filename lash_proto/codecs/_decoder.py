@@ -123,7 +123,9 @@ class DialectDecoder:
     def receive(self, data: bytes) -> list[StreamEvent]:
         """The events of these bytes. Raises RemoteProtocolError for a fault that an earlier call came upon."""
         out: list[StreamEvent] = []
-        if self._streaming:
+        size = self._size + len(data)
+        if self._streaming and size <= MAX_BODY_BYTES:
+            self._size = size
             # What `_guard` and `_feed` would do, without their calls and questions: nearly every read comes this way,
             # and reads may be as small as 16 bytes.
             try:

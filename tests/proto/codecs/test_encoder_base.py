@@ -1,0 +1,92 @@
+"""What every encoder does the same: the edges of a body, and refusals that name part and rule."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from lash_proto.codecs._encoder import (
+    arguments_object,
+    arguments_text,
+    check_name,
+    data_url,
+    encode_base64,
+    http_request,
+    media_type_of,
+    refuse_in_extra_body,
+)
+from lash_proto.errors import UnsupportedRequest
+from lash_proto.messages import DocumentPart, ImagePart, ProviderOptions, ToolCallPart
+from lash_proto.values import Secret
+
+
+def test_a_request_is_a_post_of_compact_json() -> None:
+    http = http_request(
+        "/chat", {"b": 1, "a": "ü"}, ProviderOptions(), stream=True, headers=[("x-a", "1")], notes=["n"]
+    )
+    assert (http.method, http.path, http.body, http.notes) == ("POST", "/chat", '{"b":1,"a":"ü"}'.encode(), ("n",))
+    assert dict(http.headers) == {"content-type": "application/json", "accept": "text/event-stream", "x-a": "1"}
+    whole = http_request("/chat", {}, ProviderOptions(), stream=False)
+    assert dict(whole.headers)["accept"] == "application/json"
+
+
+def test_the_callers_extras_are_merged_in_last_and_none_removes() -> None:
+    options = ProviderOptions(
+        extra_body={"a": None, "gone": None, "b": {"c": 1}}, extra_headers={"Accept": "x/y", "X-A": None}
+    )
+    http = http_request("/", {"a": 1, "b": 2, "z": 3}, options, stream=True, headers=[("x-a", "1")])
+    assert json.loads(http.body) == {"b": {"c": 1}, "z": 3}
+    assert dict(http.headers) == {"content-type": "application/json", "accept": "x/y"}
+
+
+def test_a_secret_among_the_extra_headers_is_left_to_the_exchange() -> None:
+    options = ProviderOptions(extra_headers={"x-key": Secret("s")})  # type: ignore[dict-item]
+    assert "x-key" not in dict(http_request("/", {}, options, stream=True).headers)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", {1, 2}, Secret("s")])
+def test_what_json_cannot_say_is_refused(value: Any) -> None:
+    with pytest.raises(UnsupportedRequest, match="request: it holds a value that JSON cannot say") as caught:
+        http_request("/", {"a": value}, ProviderOptions(), stream=True)
+    assert caught.value.part == "request"
+
+
+def test_a_key_of_the_extra_body_may_be_refused() -> None:
+    with pytest.raises(UnsupportedRequest, match=r"extra_body\.n: one answer"):
+        refuse_in_extra_body(ProviderOptions(extra_body={"n": 2}), "n", "one answer")
+    refuse_in_extra_body(ProviderOptions(extra_body={"n": None}), "n", "one answer")
+    refuse_in_extra_body(ProviderOptions(), "n", "one answer")
+
+
+def test_a_name_is_checked_against_the_providers_rule() -> None:
+    pattern = re.compile("[a-z]+")
+    assert check_name("grep", pattern, "letters") == "grep"
+    for name in ("", "gr ep", "grep\n", "GREP"):
+        with pytest.raises(UnsupportedRequest, match="tool name .*: letters"):
+            check_name(name, pattern, "letters")
+    with pytest.raises(UnsupportedRequest, match="schema name 'X'"):
+        check_name("X", pattern, "letters", "schema name")
+
+
+def test_bytes_go_out_as_base64() -> None:
+    assert encode_base64(b"\x00\xff" * 60).count("\n") == 0
+    assert data_url("image/png", b"\x00\xff") == "data:image/png;base64,AP8="
+
+
+def test_a_media_type_must_be_one_the_dialect_takes() -> None:
+    allowed = frozenset({"image/png", "image/gif"})
+    assert media_type_of(ImagePart(b"x", "IMAGE/PNG; q=1"), allowed, "image") == "image/png"
+    with pytest.raises(UnsupportedRequest, match="image of type image/bmp: the dialect takes image/gif, image/png"):
+        media_type_of(ImagePart(b"x", "image/bmp"), allowed, "image")
+    with pytest.raises(UnsupportedRequest, match="document: bytes need a media_type"):
+        media_type_of(DocumentPart(b"x"), allowed, "document")
+
+
+def test_arguments_go_back_to_the_letter_where_the_letter_is_known() -> None:
+    assert arguments_text(ToolCallPart("c", "f", {"a": 1}, '{ "a": 1 }')) == '{ "a": 1 }'
+    assert arguments_text(ToolCallPart("c", "f", {"a": 1})) == '{"a":1}'
+    assert arguments_text(ToolCallPart("c", "f")) == "{}"
+    assert arguments_object(ToolCallPart("c", "f", {}, "{oops", "bad")) == {}
