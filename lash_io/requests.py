@@ -32,15 +32,15 @@ def request_of(prompt: Prompt, knobs: Mapping[str, Any], options: ProviderOption
     keyword that is neither.
     """
     knobs = dict(knobs)
-    said = knobs.pop("options", None)
-    if said is not None:
-        options = said.over(options)
+    said: ProviderOptions | None = knobs.pop("options", None)
     if isinstance(prompt, LlmRequest):
         request, options = prompt, prompt.options.over(options)
     elif isinstance(prompt, UserMessage | AssistantMessage | ToolResultMessage | CustomMessage):
         request = LlmRequest((prompt,))
     else:
         request = LlmRequest(prompt)
+    if said is not None:
+        options = said.over(options)
     settings = {name: knobs.pop(name) for name in list(knobs) if name in _REQUEST}
     known = {field.name for field in fields(type(options))}
     unknown = sorted(knobs.keys() - known)

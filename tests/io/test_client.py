@@ -28,6 +28,7 @@ from lash_proto import (
     UnsupportedRequest,
     UserMessage,
 )
+from lash_proto.codecs.anthropic_messages.options import AnthropicOptions
 from lash_proto.faux import Answer, FauxCall, FauxError, FauxProvider, FauxReply
 from lash_proto.messages import AudioPart
 from lash_proto.providers import anthropic, faux
@@ -220,6 +221,16 @@ def test_a_keyword_beats_the_request_and_that_beats_the_client(world: World) -> 
     call = asked(world, request, client, temperature=0.9)
     assert (call.body["temperature"], call.body["top_p"], call.body["from"]) == (0.9, 0.2, "request")
     assert call.body["service_tier"] == "standard_only"
+    said = ProviderOptions(extra_body={"from": "call"}, service_tier="auto")
+    call = asked(world, request, client, options=said, service_tier="standard_only")
+    assert (call.body["from"], call.body["service_tier"]) == ("call", "standard_only")
+
+
+def test_a_dialects_own_options_are_keywords_where_its_class_is_given(world: World) -> None:
+    own = {"options": AnthropicOptions()}
+    assert asked(world, "Hi", own, top_k=5).body["top_k"] == 5
+    with pytest.raises(TypeError, match="unknown option 'top_k': neither LlmRequest nor ProviderOptions has it"):
+        asked(world, "Hi", top_k=5)
 
 
 @pytest.mark.parametrize("prompt", ["Hi", UserMessage("Hi"), [UserMessage("Hi")], LlmRequest("Hi")])

@@ -384,6 +384,27 @@ def test_a_proxy_that_refuses_is_a_failure(world: str) -> None:
         assert b"Basic dXNlcjpwQHNz" in proxy.requests[0]  # user:p@ss
 
 
+def socks5(peer: Peer) -> None:
+    """A SOCKS proxy without authentication (RFC 1928) that answers for whatever is asked through it."""
+    peer.connection.recv(262)
+    peer.connection.sendall(b"\x05\x00")
+    peer.server.requests.append(peer.connection.recv(262))
+    peer.connection.sendall(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")
+    while peer.read_request() is not None:
+        peer.connection.sendall(SIZED)
+
+
+def test_a_socks_proxy(world: str) -> None:
+    with Server(greeting=socks5) as proxy:
+        outcomes = run_all(
+            world,
+            lambda twin: twin.transports.DefaultTransport(proxy=proxy.url.replace("http:", "socks5:")),
+            [OneCall("http://example.invalid"), OneCall("http://example.invalid")],
+        )
+        assert outcomes == [(["connected", 200], b"hello")] * 2
+        assert (proxy.accepted, proxy.requests) == (1, [b"\x05\x01\x00\x03\x0fexample.invalid\x00\x50"])
+
+
 def http2(peer: Peer) -> None:
     """Answer every HTTP/2 request on the connection with `hello`."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
