@@ -29,7 +29,7 @@ def read_counts(usage: Json) -> dict[str, int]:
             get_int(usage, "cached_tokens"),  # Moonshot
             get_int(usage, "num_cached_tokens"),  # Mistral
         ),
-        get_int(prompt, "cache_write_tokens"),
+        _first(get_int(prompt, "cache_write_tokens"), get_int(prompt, "cache_creation_input_tokens")),  # second: Qwen
         _first(get_int(completion, "reasoning_tokens"), get_int(usage, "reasoning_tokens")),  # the second: SGLang
         get_int(prompt, "audio_tokens"),
         get_int(completion, "audio_tokens"),

@@ -791,6 +791,13 @@ def test_cached_input_under_each_servers_name(cached: Any) -> None:
     assert counts({"prompt_tokens": 5.0, "completion_tokens": 1, **cached}) == (2, 3, 0, 1, None)
 
 
+@pytest.mark.parametrize("name", ["cache_write_tokens", "cache_creation_input_tokens"])
+def test_written_input_under_each_servers_name(name: str) -> None:
+    details = {"cached_tokens": 0, name: 1204}
+    usage = {"prompt_tokens": 1250, "completion_tokens": 1, "prompt_tokens_details": details}
+    assert counts(usage) == (46, 0, 1204, 1, None)
+
+
 def test_more_cached_than_prompt_means_that_the_prompt_is_told_without_it() -> None:
     assert counts({"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 100}}) == (5, 100, 0, 0, None)
 
