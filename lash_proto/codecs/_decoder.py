@@ -35,6 +35,7 @@ MAX_ERROR_BYTES = 1024 * 1024
 """Of an error body only this much is kept."""
 
 _BLANK = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
 _BENT = (
     RemoteProtocolError,
     TypeError,
@@ -253,26 +254,24 @@ class DialectDecoder:
             self._keep(data)
 
     def _sniff(self, data: bytes, out: list[StreamEvent]) -> None:
-        if 200 <= self.status < 300:
-            self._pieces.append(data)
-            joined = b"".join(self._pieces) if len(self._pieces) > 1 else data
-            body = joined.lstrip(_BLANK)
-            bom = b"\xef\xbb\xbf"
-            if body.startswith(bom) or (body and bom.startswith(body)):
-                if len(body) <= len(bom):
-                    self._pieces = [joined]
-                    return
-                body = body[len(bom) :].lstrip(_BLANK)
-            if not body:
-                self._pieces = [joined[-4:]] if not joined.startswith(bom) else [bom]
-                return
+        if not 200 <= self.status < 300:
+            self._mode = "error"
+            self._feed(data, out)
+            return
+        joined = b"".join([*self._pieces, data])
+        body = joined.lstrip(_BLANK)
+        before = joined[: len(joined) - len(body)]
+        bom = b""
+        if body[:3] == _BOM[: len(body)]:  # a byte order mark, or what may become one
+            bom, body = body[:3], body[3:].lstrip(_BLANK)
+        if body:
             self._pieces = []
             self._mode = self._mode_of(body[0])
             self._streaming = self._mode == "sse"
-            self._feed(body if self._mode != "sse" else joined, out)
-        else:
-            self._mode = "error"
-            self._feed(data, out)
+            self._feed(joined if self._streaming else body, out)
+        else:  # some servers keep a connection alive with blanks: what is kept of them does not grow
+            after = joined[len(before) + len(bom) :]
+            self._pieces = [_last_blank(before) + bom + _last_blank(after)]
 
     def _mode_of(self, first: int) -> _Mode:
         if first == 0x7B:  # {
@@ -395,6 +394,11 @@ class DialectDecoder:
         )
 
 
+def _last_blank(blanks: bytes) -> bytes:
+    """One blank that an event stream reads as it would read all of these: a line begun with a space, or a new line."""
+    return b"" if not blanks else b"\n" if blanks[-1] in b"\r\n" else b" "
+
+
 def stop_reason_of(word: str | None, stops: Mapping[str, StopReason], content: tuple[Part, ...]) -> StopReason:
     """The stop reason that the provider's word and the content make together, first that fits. `""` is no word."""
     meaning = stops.get(word, "error") if word else "stop"
@@ -413,12 +417,9 @@ _TAGS = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)|<[^<>]*+>", re.DOTALL | re
 
 def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
     """The failure that an HTTP error response tells, however odd its body: JSON of any shape, HTML, text, nothing."""
-    text = body.decode("utf-8", "replace").strip()
+    text = body.decode("utf-8-sig", "replace").strip()
     request_id = request_id_of(headers)
-    try:
-        parsed = parse_json(text)
-    except ValueError:
-        parsed = None
+    parsed = _error_json(text)
     if isinstance(parsed, (dict, list)) and parsed:
         failure = failure_of(parsed, status=status, headers=headers, request_id=request_id)
         if failure.request_id is None and isinstance(parsed, dict):
@@ -431,6 +432,16 @@ def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
     kind = "context_overflow" if not text and status in (400, 413) else failure.kind
     message = f"HTTP {status}: {failure.message}" if words else f"HTTP {status} without a body"
     return evolve(failure, kind=kind, message=message, raw=None)
+
+
+def _error_json(text: str) -> Json:
+    """The JSON of an error body. Who asked for a stream may get it as the event of one, in spite of the status."""
+    for said in (text, *[line[5:] for line in text.split("\n") if line.startswith("data:")]):
+        try:
+            return parse_json(said)
+        except ValueError:
+            continue
+    return None
 
 
 def _body_failure(text: str, error: ValueError) -> Failure:

@@ -315,6 +315,19 @@ def test_an_error_keeps_its_headers_word() -> None:
     assert error_of_body(b'[{"error":{"message":"m"}}]', 500, []).request_id is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"error":{"message":"m"}}',
+        b'event: error\r\ndata: {"error":{"message":"m"}}\r\n\r\ndata: [DONE]\r\n\r\n',
+        b'id:1\nevent:error\n:HTTP_STATUS/400\ndata: half\ndata:{"error":{"message":"m"}}',
+    ],
+)
+def test_an_error_body_may_be_framed_as_an_event_or_begin_with_a_mark(body: bytes) -> None:
+    assert error_of_body(body, 400, []).raw == {"message": "m"}
+    assert error_of_body(body, 400, []).message == "m"
+
+
 @pytest.mark.parametrize("body", [b"<" * 1_000_000, b"<script>" * 100_000, b"<a " * 300_000])
 def test_a_megabyte_of_half_a_page_takes_no_time(body: bytes) -> None:
     assert len(error_of_body(body, 500, []).message) <= 320
