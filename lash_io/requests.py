@@ -16,8 +16,8 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
+from lash_proto.providers import make_handle, register_all, split_model
 from lash_proto.providers.handle import ProviderHandle
-from lash_proto.providers.registry import handle, register_all, split_model
 
 Prompt: TypeAlias = str | Message | Iterable[Message] | LlmRequest
 """What can be asked: a text, a message, a conversation, or a whole request."""
@@ -25,11 +25,17 @@ Prompt: TypeAlias = str | Message | Iterable[Message] | LlmRequest
 _REQUEST = frozenset(field.name for field in fields(LlmRequest)) - {"messages", "options"}
 
 
-def request_of(prompt: Prompt, knobs: Mapping[str, Any], options: ProviderOptions) -> LlmRequest:
+def request_of(
+    prompt: Prompt,
+    knobs: Mapping[str, Any],
+    options: ProviderOptions,
+    dialect: type[ProviderOptions] = ProviderOptions,
+) -> LlmRequest:
     """The request for a prompt and its keywords, which are fields of LlmRequest or of its options.
 
-    `options` are the client's. A keyword beats the prompt's own request, and that beats the client. TypeError for a
-    keyword that is neither.
+    `options` are the client's, `dialect` the class of options that the provider's dialect knows. A keyword beats the
+    prompt's own request, and that beats the client. TypeError for a keyword that is neither, and for options of another
+    dialect.
     """
     knobs = dict(knobs)
     said: ProviderOptions | None = knobs.pop("options", None)
@@ -42,6 +48,9 @@ def request_of(prompt: Prompt, knobs: Mapping[str, Any], options: ProviderOption
     if said is not None:
         options = said.over(options)
     settings = {name: knobs.pop(name) for name in list(knobs) if name in _REQUEST}
+    if not (isinstance(options, dialect) or issubclass(dialect, type(options))):
+        raise TypeError(f"{type(options).__name__} are options of another dialect; this one takes {dialect.__name__}")
+    options = dialect().over(options)
     known = {field.name for field in fields(type(options))}
     unknown = sorted(knobs.keys() - known)
     if unknown:
@@ -58,5 +67,5 @@ def provider_of(provider: ProviderHandle | str, model: Any) -> tuple[ProviderHan
         kind, named = split_model(provider)
         if model is not None:
             raise TypeError(f"two models: {provider!r} names one, and model={model!r} another")
-        return handle(kind), named
-    return handle(provider), model
+        return make_handle(kind), named
+    return make_handle(provider), model

@@ -73,19 +73,20 @@ class Client:
         api_key: str | Secret | None = None,
         cancel: CancelToken | None = None,
         raise_errors: bool | None = None,
+        stream: bool = True,
         **knobs: Any,
     ) -> LlmResponse:
-        """The whole answer. `knobs` are fields of LlmRequest and ProviderOptions; TypeError for any other.
+        """The whole answer. `stream=False` asks for one body instead of events, for servers that have no others.
+
+        `knobs` are fields of LlmRequest and ProviderOptions; TypeError for any other.
 
         Raises MissingCredential and UnsupportedRequest before any I/O, and the typed error of a call that failed.
         """
         knobs.setdefault("retry_after_output", True)  # nobody sees it before it is whole
-        async with self.stream(
-            prompt, model=model, api_key=api_key, cancel=cancel, raise_errors=raise_errors, **knobs
-        ) as stream:
-            async for _ in stream:
+        async with self._open(prompt, knobs, model, api_key, cancel, raise_errors, stream) as answer:
+            async for _ in answer:
                 pass
-            return stream.response
+            return answer.response
 
     def stream(
         self,
@@ -98,12 +99,24 @@ class Client:
         **knobs: Any,
     ) -> Stream:
         """The answer as it comes: `async with client.stream(...) as stream`. Takes and raises what `complete` does."""
+        return self._open(prompt, knobs, model, api_key, cancel, raise_errors, True)
+
+    def _open(
+        self,
+        prompt: Prompt,
+        knobs: dict[str, Any],
+        model: str | ModelSpec | None,
+        api_key: str | Secret | None,
+        cancel: CancelToken | None,
+        raise_errors: bool | None,
+        stream: bool,
+    ) -> Stream:
         chosen = self.model if model is None else model
         if chosen is None:
             raise TypeError("no model: give one to the client or to the call")
         handle = self.provider.with_key(api_key) if api_key else self.provider
-        request = request_of(prompt, knobs, self.options)
-        exchange = handle.exchange(request, chosen, seed=entropy(16))
+        request = request_of(prompt, knobs, self.options, handle.options_type)
+        exchange = handle.exchange(request, chosen, stream=stream, seed=entropy(16))
         run: Run[LlmResponse] = Run(exchange, self._performers, clock=self._clock, cancel=cancel)
         return Stream(exchange, run, self._raise_errors if raise_errors is None else raise_errors, cancel)
 

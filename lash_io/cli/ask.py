@@ -7,8 +7,7 @@ import sys
 from typing import Any
 
 from lash_proto import LashError, MissingCredential, RefusalPart
-from lash_proto.providers import ProviderHandle
-from lash_proto.providers.registry import handle, register_all, split_model
+from lash_proto.providers import ProviderHandle, make_handle, register_all, split_model
 from lash_proto.replies import PartAdded, ReasoningDelta, TextDelta
 
 from ..blocking import Client, Stream
@@ -39,9 +38,9 @@ def ask(options: argparse.Namespace) -> int:
 
 def _provider(kind: str, base_url: str | None) -> ProviderHandle:
     if base_url is None:
-        return handle(kind)
+        return make_handle(kind)
     try:
-        return handle(kind, base_url=base_url)
+        return make_handle(kind, base_url=base_url)
     except TypeError:
         raise ValueError(f"{kind} takes no --base-url") from None
 

@@ -1,7 +1,6 @@
 """Provider kinds: `anthropic()`, `openai()` and the others make a handle; the registry makes one from a name.
 
-Each factory is imported on first use, and a codec when a handle first makes a call. `registry.handle` makes a handle by
-name; here that name is the module's.
+Each factory is imported on first use, and with it the codec it speaks.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from ._openai import openai
     from ._openai_compatible import openai_compatible
     from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
-    from .registry import from_spec, kinds, register, register_all, split_model
+    from .registry import from_spec, kinds, make_handle, register, register_all, split_model
 
 _WHERE = {
     "anthropic": "._anthropic",
@@ -35,6 +34,7 @@ _WHERE = {
     "ProviderSpec": ".handle",
     "from_spec": ".registry",
     "kinds": ".registry",
+    "make_handle": ".registry",
     "register": ".registry",
     "register_all": ".registry",
     "split_model": ".registry",
@@ -53,6 +53,7 @@ __all__ = [
     "google",
     "google_oauth",
     "kinds",
+    "make_handle",
     "openai",
     "openai_compatible",
     "register",

@@ -111,6 +111,11 @@ class ProviderHandle:
         return self.auth.variables if isinstance(self.auth, KeyAuth) else ()
 
     @property
+    def options_type(self) -> type[ProviderOptions]:
+        """The class of options that this handle's dialect knows, with the knobs that it alone has."""
+        return getattr(self.route.codec, "options_type", ProviderOptions)
+
+    @property
     def has_key(self) -> bool:
         """Whether a credential is there, or none is needed."""
         return not isinstance(self.auth, KeyAuth) or bool(self.auth.key)

@@ -49,7 +49,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(_factories)
 
 
-def handle(kind: str, **options: Any) -> ProviderHandle:
+def make_handle(kind: str, **options: Any) -> ProviderHandle:
     """A handle of a registered kind; `options` go to its factory. ValueError for a kind nobody registered."""
     factory = _factories.get(kind)
     if factory is None:
@@ -60,7 +60,7 @@ def handle(kind: str, **options: Any) -> ProviderHandle:
 
 def from_spec(spec: ProviderSpec, **credentials: Any) -> ProviderHandle:
     """The handle whose `spec` this is, with the credential given anew."""
-    return handle(spec.kind, **spec.state, **credentials)
+    return make_handle(spec.kind, **spec.state, **credentials)
 
 
 def split_model(text: str) -> tuple[str, str]:

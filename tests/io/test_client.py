@@ -29,6 +29,7 @@ from lash_proto import (
     UserMessage,
 )
 from lash_proto.codecs.anthropic_messages.options import AnthropicOptions
+from lash_proto.codecs.openai_completions.options import ChatOptions
 from lash_proto.faux import Answer, FauxCall, FauxError, FauxProvider, FauxReply
 from lash_proto.messages import AudioPart
 from lash_proto.providers import anthropic, faux
@@ -226,11 +227,16 @@ def test_a_keyword_beats_the_request_and_that_beats_the_client(world: World) -> 
     assert (call.body["from"], call.body["service_tier"]) == ("call", "standard_only")
 
 
-def test_a_dialects_own_options_are_keywords_where_its_class_is_given(world: World) -> None:
-    own = {"options": AnthropicOptions()}
-    assert asked(world, "Hi", own, top_k=5).body["top_k"] == 5
-    with pytest.raises(TypeError, match="unknown option 'top_k': neither LlmRequest nor ProviderOptions has it"):
-        asked(world, "Hi", top_k=5)
+def test_a_dialects_own_options_are_keywords(world: World) -> None:
+    assert asked(world, "Hi", top_k=5).body["top_k"] == 5
+    assert asked(world, "Hi", {"options": AnthropicOptions(top_k=3)}).body["top_k"] == 3
+    with pytest.raises(TypeError, match="unknown option 'verbosity': neither LlmRequest nor AnthropicOptions has it"):
+        asked(world, "Hi", verbosity="low")
+
+
+def test_options_of_another_dialect_are_a_mistake(world: World) -> None:
+    with pytest.raises(TypeError, match="ChatOptions are options of another dialect; this one takes AnthropicOptions"):
+        asked(world, "Hi", options=ChatOptions(verbosity="low"))
 
 
 @pytest.mark.parametrize("prompt", ["Hi", UserMessage("Hi"), [UserMessage("Hi")], LlmRequest("Hi")])
@@ -471,10 +477,14 @@ def test_control_c_in_a_wait_goes_up_and_drops_the_connection(world: World) -> N
         peer.server.hung_up.wait(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with Server([HALF, interrupt, until_hung_up]) as server:
-        with pytest.raises(KeyboardInterrupt):
-            world(scenario, aimed(server), model="m")
-        assert server.hung_up.wait(PATIENCE)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
+    try:
+        with Server([HALF, interrupt, until_hung_up]) as server:
+            with pytest.raises(KeyboardInterrupt):
+                world(scenario, aimed(server), model="m")
+            assert server.hung_up.wait(PATIENCE)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_token_ends_a_stream_without_an_exception(world: World) -> None:
@@ -571,3 +581,8 @@ def test_a_stale_connection_costs_no_attempt(world: World) -> None:
 
     with Server([HELLO, close], [HELLO]) as server:
         assert world(scenario, aimed(server), model="m") == 1
+
+
+def test_a_server_that_cannot_stream_is_asked_for_one_body(world: World) -> None:
+    call = asked(world, "Hi", stream=False)
+    assert (call.stream, call.body.get("stream", False)) == (False, False)

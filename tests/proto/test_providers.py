@@ -35,7 +35,7 @@ from lash_proto.providers import (
     registry,
     split_model,
 )
-from lash_proto.providers.registry import handle
+from lash_proto.providers import make_handle
 from lash_proto.values import Secret, from_json
 
 KEY = "k-12345"
@@ -233,7 +233,7 @@ def test_a_kind_that_nobody_registered_is_a_clear_error() -> None:
     with pytest.raises(
         ValueError, match=r"no provider kind 'openai' is registered \(there are: none; call register_al"
     ):
-        handle("openai")
+        make_handle("openai")
     register_all()
     with pytest.raises(ValueError, match=r"no provider kind 'opnai' is registered \(there are: openai, openai-compat"):
         from_spec(ProviderSpec("opnai"))
@@ -245,9 +245,9 @@ def test_registering_all_twice_does_no_harm_and_keeps_what_was_registered_by_han
     register("openai", lambda **options: mine)
     register_all()
     register_all()
-    assert handle("openai") is mine
+    assert make_handle("openai") is mine
     assert set(kinds()) >= {"openai", "openai-compatible", "codex", "anthropic", "google_oauth", "google", "faux"}
-    assert handle("anthropic", api_key=KEY).kind == "anthropic"
+    assert make_handle("anthropic", api_key=KEY).kind == "anthropic"
 
 
 @pytest.mark.parametrize("kind", ["", "a:b"])

@@ -27,6 +27,7 @@ class AnthropicMessages:
     """
 
     api: ClassVar[str] = "anthropic-messages"
+    options_type: ClassVar[type[AnthropicOptions]] = AnthropicOptions
 
     provider: str | None = None
     compat: AnthropicCompat = AnthropicCompat()

@@ -34,6 +34,7 @@ class GoogleGenerativeAI:
     """
 
     api: ClassVar[str] = "google-generative-ai"
+    options_type: ClassVar[type[GoogleOptions]] = GoogleOptions
 
     provider: str | None = None
     compat: GoogleCompat = GoogleCompat()
@@ -61,6 +62,7 @@ class GoogleCodeAssist:
     """The codec `google-code-assist`. `project` is the Google Cloud project that the account works in."""
 
     api: ClassVar[str] = "google-code-assist"
+    options_type: ClassVar[type[GoogleOptions]] = GoogleOptions
 
     provider: str | None = None
     compat: GoogleCompat = GoogleCompat(server_tool_calls=False, labels=True)

@@ -27,6 +27,7 @@ class OpenAICompletions:
     """The codec. `compat` serves models whose spec has none of its own; `api_version` is Azure's classic query."""
 
     api: ClassVar[str] = "openai-completions"
+    options_type: ClassVar[type[ChatOptions]] = ChatOptions
     provider: str | None = None
     compat: ChatCompat = ChatCompat()
     api_version: str | None = None

@@ -23,6 +23,7 @@ class OpenAIResponses:
     """The codec `openai-responses`. `compat` is what holds for models that do not bring their own."""
 
     api: ClassVar[str] = "openai-responses"
+    options_type: ClassVar[type[ResponsesOptions]] = ResponsesOptions
 
     provider: str | None = None
     compat: ResponsesCompat = ResponsesCompat()
