@@ -269,11 +269,11 @@ class Exchange:
         failure = Failure(kind="cancelled", message="cancelled by the caller")
         outputs: list[Any] = []
         if self._call is not None:  # else the attempt is over and in the ledger
-            outputs.append(self._drop())
-            if self._draining and self._decoder is not None:
-                return outputs + self._conclude(self._decoder, None, now)
-            self._note_attempt(failure, now)
-            outputs += self._close_blocks()
+            outputs += [self._drop(), *self._close_blocks()]
+            whole = self._draining and self._salvage().error is None
+            self._note_attempt(None if whole else failure, now)
+            if whole:
+                return outputs + self._end(self._salvage())
         return outputs + self._end(self._with_failure(self._salvage(), failure))
 
     def _drop(self) -> Abort:

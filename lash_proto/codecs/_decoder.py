@@ -35,6 +35,7 @@ MAX_ERROR_BYTES = 1024 * 1024
 """Of an error body only this much is kept."""
 
 _BLANK = b" \t\r\n"
+_FRAME = len("data: \n\n")
 _BOM = b"\xef\xbb\xbf"
 _BENT = (
     RemoteProtocolError,
@@ -124,9 +125,7 @@ class DialectDecoder:
     def receive(self, data: bytes) -> list[StreamEvent]:
         """The events of these bytes. Raises RemoteProtocolError for a fault that an earlier call came upon."""
         out: list[StreamEvent] = []
-        size = self._size + len(data)
-        if self._streaming and size <= MAX_BODY_BYTES:
-            self._size = size
+        if self._streaming:
             # What `_guard` and `_feed` would do, without their calls and questions: nearly every read comes this way,
             # and reads may be as small as 16 bytes.
             try:
@@ -239,12 +238,8 @@ class DialectDecoder:
 
     def _feed(self, data: bytes, out: list[StreamEvent]) -> None:
         if self._mode == "sse":
-            self._size += len(data)
-            over = self._size - MAX_BODY_BYTES
-            for name, text in self._sse.receive(data if over <= 0 else data[: max(0, len(data) - over)]):
+            for name, text in self._sse.receive(data):
                 self._take(name, text, out)
-            if over > 0:
-                raise RemoteProtocolError(f"a body of more than {MAX_BODY_BYTES} bytes")
         elif self._mode == "":
             self._sniff(data, out)
         elif self._mode == "array":
@@ -301,6 +296,10 @@ class DialectDecoder:
         raise NotImplementedError
 
     def _take(self, name: str, text: str, out: list[StreamEvent]) -> None:
+        # Counted by events, not by reads: of what stands between them nothing is kept.
+        self._size += len(text) + _FRAME
+        if self._size > MAX_BODY_BYTES:
+            raise RemoteProtocolError(f"a body of more than {MAX_BODY_BYTES} bytes")
         if text == "[DONE]":
             self._understood = True
             self._sentinel(out)

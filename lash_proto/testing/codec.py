@@ -64,7 +64,7 @@ def check_cuts(codec: Codec, fixture: Fixture, *, cuts: int = 10) -> None:
     for pieces in cuts_of(fixture.body, Dice.of(fixture, "cuts"), cuts):
         difference = difference_of(whole, read(codec, fixture, pieces))
         if difference is not None:
-            broken("law 1: cuts do not matter", codec, f"cut into {lengths(pieces)} bytes, {difference}")
+            broken("law 1: cuts do not matter", codec, f"cut into {lengths(pieces)}, {difference}")
 
 
 def check_prefixes(codec: Codec, fixture: Fixture, *, prefixes: int = 40) -> None:
@@ -112,7 +112,7 @@ def check_garbage(codec: Codec, fixture: Fixture, *, mutants: int = 40) -> None:
             difference = difference_of(whole, read(codec, mutant, pieces, _looker(codec)))
             if difference is not None:
                 law = "law 1: cuts do not matter, for garbage too"
-                broken(law, codec, f"cut into {lengths(pieces)} bytes, {difference}, for {body!r}")
+                broken(law, codec, f"cut into {lengths(pieces)}, {difference}, for {body!r}")
 
 
 def _looker(codec: Codec) -> Callable[[Decoder], Decoder]:

@@ -163,7 +163,7 @@ def difference_in_answer(whole: LlmResponse, prefix: LlmResponse) -> str | None:
 def lengths(pieces: Sequence[bytes]) -> str:
     """How a body was cut, readable."""
     shown = ", ".join([str(len(piece)) for piece in pieces[:8]])
-    return f"{shown} and so on, {len(pieces)} pieces" if len(pieces) > 8 else shown
+    return f"{len(pieces)} pieces of {shown}{' ...' if len(pieces) > 8 else ''} bytes"
 
 
 def short(value: Any) -> str:

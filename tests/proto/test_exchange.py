@@ -517,6 +517,12 @@ def test_cancelled_in_the_second_attempt_both_are_in_the_ledger() -> None:
     assert [attempt.number for attempt in done.result.attempts] == [1, 2]
 
 
+def test_cancelled_while_an_error_is_read_on_nothing_is_tried_again() -> None:
+    error = event(error={"message": "Busy.", "type": "overloaded_error"})
+    done = call(Answer([HELLO + event(say="a") + error], ending="hang"), cancel_at=0.5, retry_after_output=True)
+    assert (done.took, done.result.stop_reason, failures(done.result)) == (0.5, "aborted", ["cancelled"])
+
+
 def test_cancelled_before_its_start_it_is_a_mistake_of_the_driver() -> None:
     with pytest.raises(LocalProtocolError, match="after its start"):
         exchange().receive(Cancelled(), START)

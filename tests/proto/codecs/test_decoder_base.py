@@ -44,7 +44,7 @@ def test_a_stream_is_a_stream_whatever_the_headers_say(content_type: str, before
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/event-stream", None])
-@pytest.mark.parametrize("before", [b"", b" \r\n\t", BOM, b"\n" + BOM + b" "])
+@pytest.mark.parametrize("before", [b"", b" \r\n\t", BOM, b"\n" + BOM + b" ", b" \n " + BOM + b" \r\n\t "])
 @pytest.mark.parametrize("size", [1, 100])
 def test_json_is_json_whatever_the_headers_say(content_type: str | None, before: bytes, size: int) -> None:
     body = before + b'{"say":"Hello.","stop":"end"}\n'
