@@ -163,7 +163,9 @@ class GoogleDecoder(DialectDecoder):
         ours = not _OURS.isdisjoint(said)
         if ours:
             if not (self._started and self.id and self.model):
-                id = said.get("responseId") or (data.get("traceId") if self.wrapped else None)
+                id = said.get("responseId")
+                if not id and self.wrapped:
+                    id = data.get("traceId", id)
                 self._begin(id, said.get("modelVersion"), out)
             candidate: JsonDict
             for place, candidate in enumerate(get_list(said, "candidates")):

@@ -293,6 +293,11 @@ def test_code_assist_may_also_answer_without_the_wrapper() -> None:
     assert (response.text, response.id) == ("a", "r")
 
 
+def test_an_empty_id_and_model_are_empty_and_not_unknown() -> None:
+    response = streamed({**candidate({"text": "a"}, finish="STOP"), "responseId": "", "modelVersion": ""})
+    assert (response.id, response.model) == ("", "")
+
+
 def test_an_error_inside_the_wrapper_is_an_error() -> None:
     error = streamed({"response": {"error": UNAVAILABLE}}, api="google-code-assist").error
     assert error is not None
