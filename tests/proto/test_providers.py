@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+import lash_proto
 from lash_proto import providers
 from lash_proto.codecs import CODECS
 from lash_proto.compat import CODEX, ChatCompat
@@ -28,6 +29,7 @@ from lash_proto.providers import (
     google,
     google_oauth,
     kinds,
+    make_handle,
     openai,
     openai_compatible,
     register,
@@ -35,8 +37,8 @@ from lash_proto.providers import (
     registry,
     split_model,
 )
-from lash_proto.providers import make_handle
 from lash_proto.values import Secret, from_json
+from tests.proto.tiny import Tiny
 
 KEY = "k-12345"
 LOCAL = "http://localhost:11434/v1"
@@ -262,6 +264,18 @@ def test_a_model_is_named_by_kind_and_name() -> None:
     for text in ("claude", ":claude", "anthropic:", ""):
         with pytest.raises(ValueError, match="names no model: write it as"):
             split_model(text)
+
+
+def test_a_handle_knows_the_options_of_its_dialect() -> None:
+    assert issubclass(anthropic().options_type, ProviderOptions)
+    assert evolve(openai(), route=evolve(openai().route, codec=Tiny())).options_type is ProviderOptions
+
+
+def test_every_public_name_is_had_from_the_top() -> None:
+    assert [name for name in lash_proto.__all__ if not hasattr(lash_proto, name)] == []
+    assert set(lash_proto.__all__) - {"__version__"} <= set(dir(lash_proto))
+    with pytest.raises(AttributeError, match="'lash_proto' has no attribute 'nobody'"):
+        _ = lash_proto.nobody
 
 
 def test_every_name_of_the_room_is_there_and_no_other() -> None:

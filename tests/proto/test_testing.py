@@ -11,6 +11,7 @@ from attrs import define, evolve, field
 
 from lash_proto import testing
 from lash_proto.codec import Codec
+from lash_proto.codecs import CODECS
 from lash_proto.effects import Abort, CallHttp
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.failures import LocalProtocolError
@@ -74,11 +75,40 @@ def test_a_codec_that_keeps_the_laws_passes_in_five_lines() -> None:
         Fixture(HELLO + event(say="cut")),
         Fixture(b'{"error":{"message":"Busy."}}', status=503, headers=JSON, stop_reason="error"),
         Fixture(b""),
+        Fixture(b'{"say":', headers=JSON),
         Fixture(REPLY, complete_at=len(REPLY) - 2),
     ],
 )
 def test_so_does_every_kind_of_response(fixture: Fixture) -> None:
     check_codec(Tiny(), fixture)
+
+
+def test_so_do_calls_and_what_a_provider_wants_back() -> None:
+    # OpenAI's documentation, "Function calling", streaming; and "Reasoning", streaming, for what contradicts itself.
+    chunks = [
+        {"role": "assistant", "content": "Let me see."},
+        {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"city":'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '"Paris"}'}}]},
+    ]
+    body = b"".join(event(id="c-1", choices=[{"index": 0, "delta": delta, "finish_reason": None}]) for delta in chunks)
+    body += event(id="c-1", choices=[{"index": 0, "delta": {}, "finish_reason": "tool_calls"}])
+    check_codec(CODECS["openai-completions"], Fixture(body, stop_reason="tool_use", complete_at=len(body) - 2))
+    call = {"functionCall": {"name": "f", "args": {"city": "Paris"}}}
+    body = event(candidates=[{"content": {"parts": [call], "role": "model"}, "finishReason": "STOP"}])
+    check_codec(CODECS["google-generative-ai"], Fixture(body, stop_reason="tool_use"))
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+    final = {"type": "output_text", "text": "Paris.", "annotations": []}
+    body = b"".join(
+        event(type=f"response.{kind}", output_index=0, item_id="msg_1", content_index=0, **data)
+        for kind, data in [
+            ("output_item.added", {"item": {**said, "status": "in_progress", "content": []}}),
+            ("output_text.delta", {"delta": "London."}),
+            ("output_item.done", {"item": {**said, "content": [final]}}),
+            ("completed", {"response": {"id": "resp_1", "status": "completed", "output": []}}),
+        ]
+    )
+    check_codec(CODECS["openai-responses"], Fixture(body, text="London.", keeps=("Paris.", "msg_1")))
 
 
 def broken(law: str, check: Callable[[], object]) -> str:

@@ -224,6 +224,21 @@ print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
     assert errors + overflows > 0
 
 
+def test_where_the_stack_has_no_room_deep_json_is_a_value_error() -> None:
+    def at_the_bottom() -> str:
+        try:
+            return at_the_bottom()
+        except RecursionError:
+            pass
+        try:
+            parse_json("[" * 100 + "]" * 100)
+        except ValueError as error:
+            return str(error)
+        return "a value"  # one frame further up there may be room; the frame below has its answer by then
+
+    assert at_the_bottom() == "JSON nested deeper than the caller's stack allows"
+
+
 def test_json_is_written_compact_in_order_and_encodable() -> None:
     assert dump_json({"b": [1, "ü"], "a": "\ud83d\ude00\ud83d"}) == '{"b":[1,"ü"],"a":"😀\ufffd"}'
     with pytest.raises(ValueError):
@@ -385,6 +400,13 @@ for line in sys.stdin:
             [sys.executable, "-c", code], input=json.dumps(form), capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == name
+
+
+def test_a_class_without_a_tag_of_its_own_is_not_read_back() -> None:
+    class Untagged(TextPart):
+        pass
+
+    assert type(TextPart.from_json(Untagged("Hi").to_json())) is TextPart
 
 
 def test_a_value_of_ones_own_gets_a_form_by_naming_its_tag() -> None:
