@@ -228,7 +228,7 @@ class ChatDecoder(DialectDecoder):
             self._take_rest(message, out)
 
     def _take_rest(self, message: JsonDict, out: list[StreamEvent]) -> None:
-        if type(message.get("function_call")) is dict:
+        if type(message.get("function_call")) is dict and self._calls.last is None:  # else it says the same again
             self._take_function_call(message["function_call"], out)
         if annotations := message.get("annotations"):
             self._take_annotations(annotations, out)

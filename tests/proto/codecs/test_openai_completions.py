@@ -703,6 +703,12 @@ def test_the_old_function_call_is_a_call_without_an_id() -> None:
     assert whole({"function_call": {"name": "f", "arguments": "{}"}}, "function_call").stop_reason == "tool_use"
 
 
+def test_a_call_told_in_the_new_form_and_the_old_is_one_call() -> None:
+    both = {"tool_calls": [call("i", 0, "f", "{}")], "function_call": {"name": "f", "arguments": "{}"}}
+    assert [part.id for part in whole(both, "tool_calls").tool_calls] == ["i"]
+    assert [part.id for part in said(both).tool_calls] == ["i"]
+
+
 def test_custom_calls_have_text_for_arguments() -> None:
     entries = [
         {"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": "SEL"}},
