@@ -70,7 +70,7 @@ def test_a_picture_request_survives_json() -> None:
 def test_a_string_is_one_user_message_and_stays_a_string() -> None:
     request = LlmRequest("Hi", system="Be brief.", stop="END")
     assert request.messages == (UserMessage("Hi"),)
-    assert request.messages[0].content == "Hi"  # type: ignore[union-attr]
+    assert request.messages[0].to_json()["content"] == "Hi"
     assert (request.system, request.stop) == ("Be brief.", ("END",))
 
 

@@ -14,7 +14,7 @@ from lash_proto.codec import Codec
 from lash_proto.codecs import CODECS
 from lash_proto.effects import Abort, CallHttp
 from lash_proto.errors import UnsupportedRequest
-from lash_proto.failures import LocalProtocolError
+from lash_proto.failures import Failure, LocalProtocolError, RemoteProtocolError
 from lash_proto.happenings import BodyEnded, BodyReceived, Cancelled, Woke
 from lash_proto.http import HttpRequest
 from lash_proto.machine import Done
@@ -99,15 +99,14 @@ def test_so_do_calls_and_what_a_provider_wants_back() -> None:
     check_codec(CODECS["google-generative-ai"], Fixture(body, stop_reason="tool_use"))
     said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
     final = {"type": "output_text", "text": "Paris.", "annotations": []}
-    body = b"".join(
-        event(type=f"response.{kind}", output_index=0, item_id="msg_1", content_index=0, **data)
-        for kind, data in [
-            ("output_item.added", {"item": {**said, "status": "in_progress", "content": []}}),
-            ("output_text.delta", {"delta": "London."}),
-            ("output_item.done", {"item": {**said, "content": [final]}}),
-            ("completed", {"response": {"id": "resp_1", "status": "completed", "output": []}}),
-        ]
-    )
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("output_item.added", {"item": {**said, "status": "in_progress", "content": []}}),
+        ("output_text.delta", {"delta": "London."}),
+        ("output_item.done", {"item": {**said, "content": [final]}}),
+        ("completed", {"response": {"id": "resp_1", "status": "completed", "output": []}}),
+    ]
+    place = {"output_index": 0, "item_id": "msg_1", "content_index": 0}
+    body = b"".join(event(type=f"response.{kind}", **place, **data) for kind, data in told)
     check_codec(CODECS["openai-responses"], Fixture(body, text="London.", keeps=("Paris.", "msg_1")))
 
 
@@ -208,7 +207,7 @@ def test_a_codec_for_which_cuts_matter_is_found() -> None:
     class Worded(TinyDecoder):
         def end(self) -> list[StreamEvent]:
             if self._size % 2:
-                raise testing.reading.RemoteProtocolError("odd")
+                raise RemoteProtocolError("odd")
             return super().end()
 
         def receive(self, data: bytes) -> list[StreamEvent]:
@@ -265,7 +264,7 @@ def test_a_codec_that_lets_garbage_through_is_found() -> None:
 def test_a_decoder_that_cannot_be_saved_is_found() -> None:
     class Locked(TinyDecoder):
         def receive(self, data: bytes) -> list[StreamEvent]:
-            self._on_text = lambda: None  # type: ignore[attr-defined]
+            self._on_text = lambda: None
             return super().receive(data)
 
     said = broken("law 5", lambda: check_saved(made(Locked), GOOD))
@@ -410,7 +409,7 @@ A = TextPart("a")
         ([TextStart(0), TextDelta(0, "")], [A], "an empty delta"),
         ([ToolCallStart(0, "c", "f"), ToolCallDelta(0, "")], [], "an empty delta"),
         ([TextStart(0), TextDelta(0, "b"), TextEnd(0, A)], [A], "the deltas say 'b'"),
-        ([AttemptReset(2, testing.machine.Failed)], [], "no decoder emits this"),  # type: ignore[attr-defined]
+        ([AttemptReset(2, Failure("server", "Oops."))], [], "no decoder emits this"),
         ([ResponseEnd(LlmResponse((), "stop"))], [], "no decoder emits this"),
         ([], [A], "the events told of 0 blocks, the response has 1"),
         ([PartAdded(0, RefusalPart("No."))], [], "the events told of 1 blocks, the response has 0"),
@@ -475,7 +474,7 @@ def check(*steps: list[Any], script: Sequence[Any] = (BodyEnded(1),), **how: Any
 def test_a_machine_that_keeps_the_laws_passes() -> None:
     assert check([call(1)], ["hello", Done(1)]) == [call(1), "hello", Done(1)]
     check([call(1)], [Abort(1)], [Done(1)], script=[Cancelled(), Woke()], wakes=[None, 5.0])
-    reset = AttemptReset(2, testing.machine.Failed)  # type: ignore[attr-defined]
+    reset = AttemptReset(2, Failure("server", "Oops."))
     check([call(1), TextStart(0)], [reset, TextStart(0), Done(1)])
     check([call(1)], [Done(1)], [], script=[BodyEnded(1), BodyReceived(1, b"")])
 

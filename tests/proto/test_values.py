@@ -424,4 +424,4 @@ def test_a_value_of_ones_own_gets_a_form_by_naming_its_tag() -> None:
         "what": [{"type": "text_delta", "content_index": 0, "text": "a"}],
     }
     assert seen.to_json() == form
-    del sys.modules["lash_proto.values"]._classes["type", "seen_by_a_test"]  # type: ignore[attr-defined]
+    del sys.modules["lash_proto.values"]._classes["type", "seen_by_a_test"]

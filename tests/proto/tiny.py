@@ -69,9 +69,9 @@ class TinyDecoder(DialectDecoder):
 class Tiny:
     """The codec."""
 
-    api: ClassVar[str] = "tiny"
     provider: str | None = None
     notes: tuple[str, ...] = ()
+    api: str = "tiny"
 
     def encode(self, request: LlmRequest, model: str | ModelSpec, *, stream: bool = True) -> HttpRequest:
         messages: list[Any] = []
