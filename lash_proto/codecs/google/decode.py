@@ -89,6 +89,7 @@ class GoogleDecoder(DialectDecoder):
     _arguments: StreamedArguments = field(factory=StreamedArguments, init=False)
     _counts: JsonDict = field(factory=dict[str, Any], init=False)
     _counted: Json = field(default=None, init=False)  # the usageMetadata seen last
+    _untold: bool = field(default=False, init=False)  # counts that no UsageUpdate has told yet
     _citations: JsonDict = field(factory=dict[str, Any], init=False)
     _uncited: bool = field(default=False, init=False)  # they wait for a block of text
     _one_body: bool = field(default=False, init=False)
@@ -131,6 +132,14 @@ class GoogleDecoder(DialectDecoder):
             self._array.end()
         super()._finish_feed(data, out)
 
+    def _tell(self, out: list[StreamEvent]) -> None:
+        self._untold = False
+        self._count(usage_of(self._counts), out)
+
+    def _response(self, error: Failure | None) -> LlmResponse:
+        response = super()._response(error)
+        return evolve(response, usage=usage_of(self._counts)) if self._untold else response
+
     def _stop_reason(self, content: tuple[Part, ...]) -> StopReason:
         # OTHER is an error as a finishReason and a filter as a blockReason.
         return "content_filter" if self._blocked and not self._finished else super()._stop_reason(content)
@@ -155,6 +164,7 @@ class GoogleDecoder(DialectDecoder):
     def _chunk(self, name: str, data: JsonDict, out: list[StreamEvent]) -> bool:
         """One GenerateContentResponse or error. False for what is neither."""
         said = data
+        before = len(out)
         if self.wrapped:
             inner = data.get("response")
             if type(inner) is dict:
@@ -180,7 +190,11 @@ class GoogleDecoder(DialectDecoder):
             if type(counts) is dict and counts != self._counted:
                 self._counted = counts
                 self._counts = add_counts(self._counts, counts)
-                self._count(usage_of(self._counts), out)
+                self._untold = True
+            # Every chunk counts anew. Told each time, counts would cost more than the text and ten times its memory:
+            # they are told at first, where a chunk brings nothing else, and at the end.
+            if self._untold and (self.usage is None or len(out) == before or self._is_complete()):
+                self._tell(out)
         if failed:
             self._fail(said if said.get("error") is not None else data)
         return ours or failed
@@ -279,6 +293,8 @@ class GoogleDecoder(DialectDecoder):
 
     def _before_end(self, out: list[StreamEvent]) -> None:
         self._cite_late()
+        if self._untold:
+            self._tell(out)
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
