@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +18,7 @@ from .flights import News, unreached
 if TYPE_CHECKING:
     import httpcore
 
-__all__ = ["Body", "failure", "may_renew", "proxy_of", "request_of"]
+__all__ = ["Body", "failure", "may_renew", "needs", "proxy_of", "request_of"]
 
 
 def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tuple[Origin, httpcore.Request]:
@@ -41,6 +42,12 @@ def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tup
     return origin, httpcore.Request(call.method, url, headers=items, content=call.body, extensions=extensions)
 
 
+def needs(module: str, extra: str, what: str) -> None:
+    """Refuse what httpcore could not do without one of its extras, before anything is sent."""
+    if find_spec(module) is None:
+        raise LocalProtocolError(f"{what} needs an extra: pip install 'lash-llm[{extra}]'")
+
+
 def proxy_of(url: str) -> httpcore.Proxy:
     """A proxy by its URL; a user name and password in it are sent to the proxy alone."""
     import httpcore
@@ -48,6 +55,8 @@ def proxy_of(url: str) -> httpcore.Proxy:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "socks5", "socks5h") or not parts.hostname:
         raise LocalProtocolError("the proxy's URL is none: write it as http://host:port, https:// or socks5://")
+    if parts.scheme.startswith("socks"):
+        needs("socksio", "socks", "a SOCKS proxy")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None

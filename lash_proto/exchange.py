@@ -81,6 +81,7 @@ class Exchange:
     _attempts: list[Attempt] = field(factory=list[Attempt], init=False)
     _output: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
+    _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
     _status: int | None = field(default=None, init=False)
     _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
     _total_at: float | None = field(default=None, init=False)
@@ -153,10 +154,11 @@ class Exchange:
         self._decoder = None
         self._status, self._headers = None, ()
         self._output = self._draining = False
-        self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT))
+        self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
         return [CallHttp(call, http.method, join_url(self.route.base_url, http.path), headers, http.body)]
 
-    def _set_deadline(self, now: float, limit: float | None) -> None:
+    def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
+        self._deadline = name
         at = None if limit is None else now + limit
         total = self._total_at
         self.wake_at = total if at is None or (total is not None and total < at) else at
@@ -167,7 +169,7 @@ class Exchange:
         if happening.id != self._call:
             return self._stale(happening)
         if self._status is None:
-            self._set_deadline(now, self._first_event)
+            self._set_deadline(now, self._first_event, "first_event_timeout")
         return []
 
     def _head(self, happening: HeadReceived, now: float) -> list[Any]:
@@ -179,7 +181,7 @@ class Exchange:
         # Cookies are credentials too; the response and its saved form are no place for them.
         self._headers = tuple(h for h in happening.headers if h[0].lower() not in ("set-cookie", "set-cookie2"))
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
-        self._set_deadline(now, self._first_event)
+        self._set_deadline(now, self._first_event, "first_event_timeout")
         return []
 
     def _body(self, happening: BodyReceived, now: float) -> list[Any]:
@@ -196,7 +198,10 @@ class Exchange:
             return self._broken(error, [], now)
         if events:
             if not self._draining:
-                limit = self._reasoning_idle if isinstance(events[-1], _THINKING) else self._idle
+                if isinstance(events[-1], _THINKING):
+                    limit, self._deadline = self._reasoning_idle, "reasoning_idle_timeout"
+                else:
+                    limit, self._deadline = self._idle, "idle_timeout"
                 at = None if limit is None else now + limit
                 total = self._total_at
                 self.wake_at = total if at is None or (total is not None and total < at) else at
@@ -212,7 +217,7 @@ class Exchange:
         except RemoteProtocolError as error:
             return self._broken(error, events, now)
         self._draining = True
-        self._set_deadline(now, DRAIN_TIMEOUT)
+        self._set_deadline(now, DRAIN_TIMEOUT, "")
         return events
 
     def _body_ended(self, happening: BodyEnded, now: float) -> list[Any]:
@@ -257,9 +262,9 @@ class Exchange:
     def _what_took_so_long(self, late: bool) -> str:
         if late:
             return "the call took longer than its total_timeout"
-        if self._decoder is None and self._status is None:
-            return "no connection, or no answer to the request, within the time allowed"
-        return "no event within the time allowed (idle_timeout)"
+        if self._deadline == "connect_timeout":
+            return "no connection within the time allowed (connect_timeout)"
+        return f"no event within the time allowed ({self._deadline})"
 
     def _cancelled(self, happening: Cancelled, now: float) -> list[Any]:
         if self._result is not None:

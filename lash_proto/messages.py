@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from .failures import Failure
 from .usage import LlmUsage, StopReason
-from .values import UNSET, Unset, Value
+from .values import UNSET, Secret, Unset, Value
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -290,8 +290,8 @@ class ProviderOptions(Value):
     """The provider's word for how fast and how dear. Default None: not sent."""
     extra_body: Mapping[str, Any] | Unset | None = UNSET
     """Merged into the body last; a None in it removes the key."""
-    extra_headers: Mapping[str, str | None] | Unset | None = UNSET
-    """Merged into the headers last; a None in it removes the header."""
+    extra_headers: Mapping[str, str | Secret | None] | Unset | None = UNSET
+    """Merged into the headers last; a None in it removes the header. A credential is given as a Secret."""
     connect_timeout: float | Unset | None = UNSET
     """Until the connection stands. Default 10."""
     first_event_timeout: float | Unset | None = UNSET

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reasoning", type=_reasoning, help="off, minimal, low, medium, high, xhigh, max, or a budget in tokens"
     )
     ask.add_argument("--max-output-tokens", type=int, help="the most tokens the answer may have")
+    ask.add_argument("--key-from", metavar="VARIABLE", help="the environment variable that holds the key or token")
     ask.add_argument("--base-url", help="where the server is, for kinds that take one")
 
     serve = commands.add_parser("serve-faux", help="serve a scripted provider in every dialect on a loopback port")

@@ -11,6 +11,7 @@ from lash_proto.providers import ProviderHandle, make_handle, register_all, spli
 from lash_proto.replies import PartAdded, ReasoningDelta, TextDelta
 
 from ..blocking import Client, Stream
+from ..world import environment
 from .screen import usage_line
 
 
@@ -19,7 +20,7 @@ def ask(options: argparse.Namespace) -> int:
     register_all()
     try:
         kind, model = split_model(options.model)
-        provider = _provider(kind, options.base_url)
+        provider = _provider(kind, options.base_url, options.key_from)
     except ValueError as error:
         print(f"lash: {error}", file=sys.stderr)
         return 2
@@ -28,7 +29,7 @@ def ask(options: argparse.Namespace) -> int:
             _show(stream)
             print(usage_line(stream.response), file=sys.stderr)
     except MissingCredential as error:
-        print(f"lash: {error} (lash ask finds keys in the environment only)", file=sys.stderr)
+        print(f"lash: {error}, or name the variable that holds it: --key-from VARIABLE", file=sys.stderr)
         return 1
     except LashError as error:
         print(f"lash: {error}", file=sys.stderr)
@@ -36,11 +37,15 @@ def ask(options: argparse.Namespace) -> int:
     return 0
 
 
-def _provider(kind: str, base_url: str | None) -> ProviderHandle:
-    if base_url is None:
-        return make_handle(kind)
+def _provider(kind: str, base_url: str | None, key_from: str | None) -> ProviderHandle:
+    given = {} if base_url is None else {"base_url": base_url}
+    if key_from is not None:
+        key = environment().get(key_from)
+        if not key:
+            raise ValueError(f"the environment variable {key_from} is not set, or empty")
+        given["api_key"] = key
     try:
-        return make_handle(kind, base_url=base_url)
+        return make_handle(kind, **given)
     except TypeError:
         raise ValueError(f"{kind} takes no --base-url") from None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, cast
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..failures import FailureKind
 from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
@@ -67,7 +67,7 @@ class FauxReply(Value):
 
 @frozen(weakref_slot=False)
 class FauxCall:
-    """A request as the provider reads it."""
+    """A request as the provider reads it. Credentials in its headers read `***`."""
 
     api: str
     model: str
@@ -143,11 +143,19 @@ class FauxProvider:
             dialect = cast("FauxDialect", import_module(f".{name}", __package__))
             call = dialect.recognise(method, path, parsed)
             if call is not None:
+                call = evolve(call, path=path, headers=_without_keys(headers))
                 self.calls.append(call)
                 scripted = self.script.pop(0) if self.script else self.otherwise
                 reply = scripted if isinstance(scripted, FauxReply) else scripted(call)
                 return dialect.render(reply, call)
         return _plain(404, f"the faux provider knows no {method} {path}")
+
+
+_KEYS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})
+
+
+def _without_keys(headers: Headers) -> Headers:
+    return tuple((name, "***" if name.lower() in _KEYS else value) for name, value in headers)
 
 
 def _plain(status: int, message: str) -> Answer:

@@ -58,13 +58,8 @@ class KeyAuth:
         return evolve(self, key=key if isinstance(key, Secret) else Secret(key))
 
     def _what_to_do(self) -> str:
-        where = " or ".join(self.variables)
-        given = f"{self.kind.replace('-', '_')}(api_key=...)"
-        return (
-            f"no key for {self.kind}: set {where}, or give {given}"
-            if where
-            else f"no key for {self.kind}: give {given}"
-        )
+        where = f"set {' or '.join(self.variables)}, or " if self.variables else ""
+        return f"no key for {self.kind}: {where}give one to {self.kind.replace('-', '_')}(...)"
 
 
 class ModelPolicy(Protocol):

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+import lash_io.aio
+import lash_io.blocking
+from lash_io import httpcore_calls
 from lash_io.choice import Choice, choose
 from lash_io.httpcore_calls import proxy_of
 from lash_proto.failures import LocalProtocolError
@@ -106,3 +109,19 @@ def test_httpcore_is_imported_only_where_it_is_used(twin: str) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "settings", "said"),
+    [
+        ("h2", {"http2": True}, r"HTTP/2 needs an extra: pip install 'lash-llm\[http2\]'"),
+        ("socksio", {"proxy": "socks5://h"}, r"a SOCKS proxy needs an extra: pip install 'lash-llm\[socks\]'"),
+    ],
+)
+@pytest.mark.parametrize("twin", [lash_io.aio, lash_io.blocking])
+def test_what_needs_an_extra_names_it_before_any_call(
+    twin: Any, module: str, settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httpcore_calls, "find_spec", lambda name: None if name == module else object())
+    with pytest.raises(LocalProtocolError, match=said):
+        twin.transports.HttpcoreTransport(**settings)

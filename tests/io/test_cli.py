@@ -375,7 +375,7 @@ def test_an_answer_that_breaks_off_is_shown_as_far_as_it_came_and_status_1(
         ("anthropic:m", None, 1, "set ANTHROPIC_OAUTH_TOKEN or ANTHROPIC_API_KEY"),
         ("openai:m", None, 1, "set OPENAI_API_KEY"),
         ("google:m", None, 1, "set GEMINI_API_KEY"),
-        ("codex:m", None, 1, "lash ask finds keys in the environment only"),
+        ("codex:m", None, 1, "no key for codex: give one to codex(...), or name the variable that holds it: --key-"),
         ("nobody:m", None, 2, "no provider kind 'nobody' is registered (there are: openai, "),
         ("m", None, 2, 'write it as "kind:model"'),
         ("openai-compatible:m", None, 2, "needs a base_url"),
@@ -392,6 +392,29 @@ def test_what_is_wrong_before_a_call_is_said_plainly(
     assert output.out == ""
     assert re.fullmatch(r"lash: .+\n", output.err)
     assert said in output.err
+
+
+def test_a_key_can_come_from_a_variable_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with FauxServer(FauxProvider([FauxReply("Hello.")])) as server:
+        asked = [
+            "ask",
+            "Hi.",
+            "--model",
+            "openai-compatible:m",
+            "--base-url",
+            f"{server.url}/v1",
+            "--key-from",
+            "MY_KEY",
+        ]
+        assert main(asked) == 2
+        assert capsys.readouterr().err == "lash: the environment variable MY_KEY is not set, or empty\n"
+        monkeypatch.setenv("MY_KEY", "made-up")
+        assert main(asked) == 0
+        assert ("authorization", "***") in server.provider.calls[0].headers
+    assert capsys.readouterr().out == "Hello.\n"
 
 
 # --- serve-faux ------------------------------------------------------------------------------------------------------

@@ -94,11 +94,11 @@ def test_codex_says_whose_account_it_is_and_who_we_are() -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (openai(), "no key for openai: set OPENAI_API_KEY, or give openai(api_key=...)"),
-        (anthropic(), "no key for anthropic: set ANTHROPIC_OAUTH_TOKEN or ANTHROPIC_API_KEY, or give "),
-        (google(), "no key for google: set GEMINI_API_KEY, or give google(api_key=...)"),
-        (codex(), "no key for codex: give codex(api_key=...)"),
-        (google_oauth(project="p"), "no key for google_oauth: give google_oauth(api_key=...)"),
+        (openai(), "no key for openai: set OPENAI_API_KEY, or give one to openai(...)"),
+        (anthropic(), "no key for anthropic: set ANTHROPIC_OAUTH_TOKEN or ANTHROPIC_API_KEY, or give one to "),
+        (google(), "no key for google: set GEMINI_API_KEY, or give one to google(...)"),
+        (codex(), "no key for codex: give one to codex(...)"),
+        (google_oauth(project="p"), "no key for google_oauth: give one to google_oauth(...)"),
     ],
 )
 def test_without_a_key_a_call_says_where_one_is_looked_for(made: ProviderHandle, message: str) -> None:

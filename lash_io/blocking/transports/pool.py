@@ -21,7 +21,7 @@ from lash_proto.effects import CallHttp
 from lash_proto.happenings import BodyEnded, Connected, Failed
 
 from ...flights import News
-from ...httpcore_calls import Body, failure, may_renew, proxy_of, request_of
+from ...httpcore_calls import Body, failure, may_renew, needs, proxy_of, request_of
 from ...tls import LazyContext
 from ..idle import Idle
 
@@ -31,8 +31,8 @@ __all__ = ["HttpcoreFlight", "HttpcoreTransport"]
 class HttpcoreTransport:
     """Performs calls by httpcore, or by any pool with its API. May be shared by threads.
 
-    `pool` stays the caller's to close, and has its own say about proxy, HTTP/2 and TLS. HTTP/2 needs httpcore's extra
-    `http2`, a SOCKS proxy its `socks`. `connect_timeout` is in seconds.
+    `pool` stays the caller's to close, and has its own say about proxy, HTTP/2 and TLS. HTTP/2 needs the extra
+    `http2`, a SOCKS proxy `socks`. `connect_timeout` is in seconds.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class HttpcoreTransport:
         ssl_context: ssl.SSLContext | LazyContext | None = None,
         connect_timeout: float | None = 10.0,
     ) -> None:
+        if http2 and pool is None:
+            needs("h2", "http2", "HTTP/2")
         self.pool = pool
         self.http2 = http2
         self.connect_timeout = connect_timeout

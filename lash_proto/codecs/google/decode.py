@@ -25,7 +25,7 @@ from attrs import define, evolve, field
 
 from ...failures import Failure, RemoteProtocolError
 from ...messages import AudioPart, ImagePart, OpaquePart, Part, TextPart
-from ...replies import StreamEvent
+from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
 from ...values import Json, JsonDict, clean, dump_json, get_dict, get_int, get_list, get_str
 from .._blocks import CallBlock, TextBlock
@@ -74,7 +74,7 @@ _ASIDES: Final = frozenset(
 )
 
 
-@define(eq=False)
+@define
 class GoogleDecoder(DialectDecoder):
     """One response of the Gemini API or of Code Assist, which wraps each object in `response`."""
 

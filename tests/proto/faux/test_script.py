@@ -75,3 +75,13 @@ def test_what_it_does_not_know_it_says_plainly(method: str, path: str, body: byt
     answer = provider.answer(method, path, (), body)
     assert (answer.status, answer.headers, answer.body) == (status, (("content-type", "text/plain"),), said)
     assert provider.calls == []
+
+
+def test_the_log_of_calls_keeps_no_credential() -> None:
+    provider = FauxProvider()
+    headers = [("Authorization", "Bearer made-up"), ("x-api-key", "made-up"), ("accept", "text/event-stream")]
+    provider.answer("POST", "/v1/messages?beta=true", headers, b'{"model":"m","stream":true}')
+    (call,) = provider.calls
+    assert call.path == "/v1/messages?beta=true"
+    assert call.headers == (("Authorization", "***"), ("x-api-key", "***"), ("accept", "text/event-stream"))
+    assert "made-up" not in repr(provider)
