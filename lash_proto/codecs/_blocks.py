@@ -35,7 +35,7 @@ MAX_BLOCKS = 10_000
 """Blocks in one response."""
 
 
-@define(eq=False)
+@define
 class TextBlock:
     """A block of text or reasoning that is still growing. Made by `Blocks`."""
 
@@ -86,7 +86,7 @@ class TextBlock:
         )
 
 
-@define(eq=False)
+@define
 class CallBlock:
     """A tool call that is still growing. Its Start waits until the name is known; pieces before that are kept.
 
@@ -155,7 +155,7 @@ class CallBlock:
 Block: TypeAlias = TextBlock | CallBlock
 
 
-@define(eq=False)
+@define
 class Blocks:
     """All blocks of one response, in the order of their Start."""
 

@@ -51,7 +51,7 @@ _BENT = (
 _Mode = Literal["", "sse", "json", "array", "error"]
 
 
-@define(eq=False)
+@define
 class DialectDecoder:
     """One response of one dialect, as its bytes come. See `lash_proto.codec.Decoder` for the contract."""
 
@@ -81,7 +81,7 @@ class DialectDecoder:
     _sse: SseParser = field(factory=SseParser, init=False)
     _pieces: list[bytes] = field(factory=list[bytes], init=False)
     _size: int = field(default=0, init=False)
-    _fault: RemoteProtocolError | None = field(default=None, init=False)
+    _fault: RemoteProtocolError | None = field(default=None, init=False, eq=repr)  # exceptions compare by identity
     _deaf: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
     _started: bool = field(default=False, init=False)

@@ -37,7 +37,7 @@ _THINKING_KEYS = frozenset({"type", "thinking", "signature"})
 _CALL_KEYS = frozenset({"type", "id", "name", "input"})
 
 
-@define(eq=False)
+@define
 class OpaqueBlock:
     """A block that lash does not interpret, still growing."""
 
@@ -63,7 +63,7 @@ class OpaqueBlock:
 _Open: TypeAlias = TextBlock | CallBlock | OpaqueBlock
 
 
-@define(eq=False)
+@define
 class MessagesDecoder(DialectDecoder):
     """One response of the Messages API. See `lash_proto.codec.Decoder`."""
 

@@ -14,7 +14,7 @@ from ...values import Json, clean, dump_json, parse_json
 from .._blocks import CallBlock
 
 
-@define(eq=False)
+@define
 class Calls:
     """The calls of one streamed message by what the wire calls them."""
 

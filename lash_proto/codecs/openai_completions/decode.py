@@ -41,7 +41,7 @@ _SELDOM: Final = frozenset(
 )
 
 
-@define(eq=False)
+@define
 class ChatDecoder(DialectDecoder):
     """One Chat Completions response."""
 

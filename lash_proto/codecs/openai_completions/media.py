@@ -28,7 +28,7 @@ def image_of(image: Json, origin: Origin) -> ImagePart | None:
     return ImagePart(url=clean(url), origin=origin)
 
 
-@define(eq=False)
+@define
 class Audio:
     """The sound of one answer while it comes. Its media type is what the request asked for; the wire does not say."""
 

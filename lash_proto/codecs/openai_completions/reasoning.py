@@ -42,7 +42,7 @@ def thinking_text(part: JsonDict) -> str:
     return "".join([get_str(piece, "text") or "" for piece in get_list(part, "thinking")])
 
 
-@define(eq=False)
+@define
 class _Entry:
     """One entry of `reasoning_details` while its fragments come."""
 
@@ -74,7 +74,7 @@ def _agree(a: Json, b: Json) -> bool:
     return a is None or b is None or bool(a == b)
 
 
-@define(eq=False)
+@define
 class Details:
     """The `reasoning_details` of a message while they come. `merging` is False where the message came whole."""
 

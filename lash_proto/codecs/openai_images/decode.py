@@ -31,7 +31,7 @@ _MAGIC: Final = (
 )
 
 
-@define(eq=False)
+@define
 class ImagesDecoder(DialectDecoder):
     """One response of the Images API."""
 

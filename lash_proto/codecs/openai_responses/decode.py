@@ -56,7 +56,7 @@ _TERMINAL = {
 }
 
 
-@define(eq=False)
+@define
 class ResponsesDecoder(DialectDecoder):
     """One Responses response: event stream, whole body or error body."""
 

@@ -24,7 +24,7 @@ _SAID = {
 }
 
 
-@define(eq=False)
+@define
 class OutputItem:
     """One output item while it comes. `places` are the content indexes of what it became."""
 
