@@ -52,7 +52,7 @@ _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
 
 
-@define(eq=False)
+@define
 class Exchange:
     """One model call over HTTP. Gives the stream's events, ResponseEnd last of them, then `Done(LlmResponse)`.
 
@@ -198,7 +198,7 @@ class Exchange:
             return self._broken(error, [], now)
         if events:
             if not self._draining:
-                if isinstance(events[-1], _THINKING):
+                if self._is_thinking(events):
                     limit, self._deadline = self._reasoning_idle, "reasoning_idle_timeout"
                 else:
                     limit, self._deadline = self._idle, "idle_timeout"
@@ -210,6 +210,13 @@ class Exchange:
         if decoder.ended and not self._draining:
             return self._drain(decoder, events, now)
         return events
+
+    def _is_thinking(self, events: list[Any]) -> bool:
+        """Whether the model reasons as these events end. A count of tokens does not say that it stopped."""
+        for event in reversed(events):
+            if not isinstance(event, UsageUpdate):
+                return isinstance(event, _THINKING)
+        return self._deadline == "reasoning_idle_timeout"
 
     def _drain(self, decoder: Decoder, events: list[Any], now: float) -> list[Any]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import Any
 
@@ -261,6 +262,19 @@ def test_an_event_moves_the_idle_deadline_and_a_ping_does_not() -> None:
     assert response.error is not None
     assert response.error.message == "no event within the time allowed (idle_timeout)"
     assert deadline(Answer([HELLO, *[event(say=".")] * 50], gap=10.0, ending="hang"))[0] == 630.0
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [HELLO, event(think="Hm.", use=[1, 1])],
+        [HELLO, event(think="Hm."), event(use=[1, 1])],
+        [HELLO, event(think="Hm."), event(use=[1, 1]) + event(use=[1, 2])],
+    ],
+)
+def test_a_count_of_tokens_does_not_end_the_patience_for_reasoning(chunks: list[bytes]) -> None:
+    assert deadline(Answer(chunks, ending="hang"))[0] == 600.0
+    assert deadline(Answer([*chunks, event(say="Yes.")], ending="hang"))[0] == 120.0
 
 
 def test_the_total_deadline_is_over_all_attempts_and_is_not_tried_again() -> None:
@@ -636,6 +650,15 @@ def test_ids_are_shared_with_a_parent() -> None:
 
 
 # --- saved and restored ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", states())
+def test_a_copy_compares_prints_and_holds_no_secret(state: str) -> None:
+    machine, _ = bring(states()[state])
+    for saved in (copy.deepcopy(machine), pickle.loads(pickle.dumps(machine))):
+        assert saved == machine
+        assert repr(saved) == repr(machine)
+    assert "k-1" not in repr(machine)
 
 
 @pytest.mark.parametrize("state", ["connecting", "head", "saying"])

@@ -25,7 +25,7 @@ from lash_proto.usage import LlmUsage, StopReason
 from lash_proto.values import Json, get_dict, get_list, get_str
 
 
-@define(eq=False)
+@define
 class TinyDecoder(DialectDecoder):
     STOPS: ClassVar[Mapping[str, StopReason]] = {"end": "stop", "full": "length", "no": "refusal"}
 
