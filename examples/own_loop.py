@@ -19,12 +19,19 @@ from lash_proto import Abort, CallHttp, Connected, Done, Failed, Http1Exchange, 
 from lash_proto.providers import anthropic
 
 
+_START = time.time() - time.monotonic()
+
+
+def now() -> float:  # seconds since the epoch, by a clock that never runs backwards
+    return _START + time.monotonic()
+
+
 def run(machine: Any) -> Iterator[Any]:
     """The machine's events, and its result last."""
     selector = selectors.DefaultSelector()
     connection: socket.socket | None = None
     http: Http1Exchange | None = None
-    outputs = machine.start(time.time())
+    outputs = machine.start(now())
     while True:
         happenings: list[Any] = []
         for output in outputs:
@@ -49,7 +56,7 @@ def run(machine: Any) -> Iterator[Any]:
             if not isinstance(output, CallHttp | Abort):
                 yield output
         if not happenings:
-            timeout = None if machine.wake_at is None else max(0.0, machine.wake_at - time.time())
+            timeout = None if machine.wake_at is None else max(0.0, machine.wake_at - now())
             if selector.select(timeout) and http is not None and connection is not None:
                 try:
                     happenings = list(http.receive(connection.recv(65536)))
@@ -61,7 +68,7 @@ def run(machine: Any) -> Iterator[Any]:
                     connection = None
             else:
                 happenings = [Woke()]
-        outputs = [output for happening in happenings for output in machine.receive(happening, time.time())]
+        outputs = [output for happening in happenings for output in machine.receive(happening, now())]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,14 @@ from lash_proto.providers import anthropic
 TICK = 5  # milliseconds
 
 
+_START = time.time() - time.monotonic()
+
+
+def now() -> float:
+    """Seconds since the epoch, by a clock that never runs backwards."""
+    return _START + time.monotonic()
+
+
 class TimerLoop:
     """As little of a toolkit's loop as shows the point."""
 
@@ -55,7 +63,7 @@ class Ticking:
         self._http: Http1Exchange | None = None
         self._to_send = b""
         self._done = False
-        self._carry_out(machine.start(time.time()))
+        self._carry_out(machine.start(now()))
         self._tick()
 
     def cancel(self) -> None:
@@ -68,7 +76,7 @@ class Ticking:
         for happening in self._look():
             self._feed(happening)
         wake_at = self._machine.wake_at
-        if wake_at is not None and time.time() >= wake_at and not self._done:
+        if wake_at is not None and now() >= wake_at and not self._done:
             self._feed(Woke())
         self._loop.after(TICK, self._tick)
 
@@ -93,7 +101,7 @@ class Ticking:
 
     def _feed(self, happening: Any) -> None:
         if not self._done:
-            self._carry_out(self._machine.receive(happening, time.time()))
+            self._carry_out(self._machine.receive(happening, now()))
 
     def _carry_out(self, outputs: list[Any]) -> None:
         for output in outputs:
