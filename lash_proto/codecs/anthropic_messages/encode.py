@@ -23,7 +23,7 @@ from ...http import HttpRequest
 from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefinition
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_name, http_request
+from .._encoder import check_name, http_request, refuse_in_extra_body
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -67,6 +67,7 @@ class Encoding:
     def http(self) -> HttpRequest:
         """The whole request. Raises UnsupportedRequest."""
         request, body, talk = self.request, self.body, self.talk
+        refuse_in_extra_body(self.options, "n", "one answer a request")
         self._add_tools()
         self._add_system()
         talk.add(request.messages)

@@ -11,7 +11,7 @@ from ...compat import GoogleCompat
 from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
 from ...values import Json, JsonDict
-from .._encoder import check_name
+from .._encoder import check_name, refuse_in_extra_body
 from .contents import NAME, NAME_RULE, Contents
 from .options import GoogleOptions
 from .schema import json_schema, openapi_schema
@@ -192,6 +192,7 @@ def _thinking(options: ProviderOptions, compat: GoogleCompat, notes: list[str]) 
 
 
 def _refuse_candidates(options: ProviderOptions) -> None:
+    refuse_in_extra_body(options, "n", "a reply is one candidate")
     extra: Json = options.get("extra_body") or {}
     for body in (extra, extra.get("request")):
         for name in ("generationConfig", "generation_config"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lash_proto.codecs import CODECS
 from lash_proto.codecs._encoder import (
     arguments_object,
     arguments_text,
@@ -19,7 +20,7 @@ from lash_proto.codecs._encoder import (
     refuse_in_extra_body,
 )
 from lash_proto.errors import UnsupportedRequest
-from lash_proto.messages import DocumentPart, ImagePart, ProviderOptions, ToolCallPart
+from lash_proto.messages import DocumentPart, ImagePart, LlmRequest, ProviderOptions, ToolCallPart
 from lash_proto.values import Secret
 
 
@@ -43,7 +44,7 @@ def test_the_callers_extras_are_merged_in_last_and_none_removes() -> None:
 
 
 def test_a_secret_among_the_extra_headers_is_left_to_the_exchange() -> None:
-    options = ProviderOptions(extra_headers={"x-key": Secret("s")})  # type: ignore[dict-item]
+    options = ProviderOptions(extra_headers={"x-key": Secret("s")})
     assert "x-key" not in dict(http_request("/", {}, options, stream=True).headers)
 
 
@@ -59,6 +60,13 @@ def test_a_key_of_the_extra_body_may_be_refused() -> None:
         refuse_in_extra_body(ProviderOptions(extra_body={"n": 2}), "n", "one answer")
     refuse_in_extra_body(ProviderOptions(extra_body={"n": None}), "n", "one answer")
     refuse_in_extra_body(ProviderOptions(), "n", "one answer")
+
+
+@pytest.mark.parametrize("api", [api for api in CODECS if not api.endswith("images")])
+def test_no_dialect_takes_a_number_of_answers(api: str) -> None:
+    with pytest.raises(UnsupportedRequest) as caught:
+        CODECS[api].encode(LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "m")
+    assert caught.value.part == "extra_body.n"
 
 
 def test_a_name_is_checked_against_the_providers_rule() -> None:
