@@ -150,10 +150,10 @@ def check_base_url(kind: str, base_url: str) -> str:
     from urllib.parse import urlsplit
 
     parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{kind}: base_url {base_url!r} is no http(s) URL")
     if parts.username or parts.password:
         raise ValueError(f"{kind}: base_url holds a user name or password; give a key as api_key instead")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{kind}: base_url {base_url!r} must end before any ? or #")
+    if parts.query or parts.fragment:  # where a key may stand, so it is not shown
+        raise ValueError(f"{kind}: base_url must end before any ? or #")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{kind}: base_url {base_url!r} is no http(s) URL")
     return base_url.rstrip("/")

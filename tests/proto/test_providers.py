@@ -137,7 +137,9 @@ def test_an_auth_of_ones_own_is_left_alone() -> None:
         "https://",
         "https://user@host/v1",
         "https://:secret@host/v1",
-        "https://host/v1?key=1",
+        "ftp://me:secret@host/v1",
+        "https://host/v1?key=secret",
+        "host/v1?key=secret",
         "https://host/v1#x",
     ],
 )
