@@ -104,7 +104,8 @@ def test_httpcore_is_imported_only_where_it_is_used(twin: str) -> None:
         f"from lash_proto.providers import faux\n"
         f"twin.Client(faux(), model='m'), twin.DefaultTransport()\n"
         f"assert 'httpcore' not in sys.modules\n"
-        f"twin.transports.HttpcoreTransport\n"
+        f"from lash_io.{twin} import HttpcoreTransport\n"
+        f"assert HttpcoreTransport is twin.transports.HttpcoreTransport\n"
         f"assert 'httpcore' in sys.modules"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
