@@ -83,9 +83,10 @@ def generate_content(
     if options.get("parallel_tool_calls") is False:
         raise UnsupportedRequest("parallel_tool_calls", "Gemini has no switch for it")
     if request.metadata:
-        if not compat.labels:
-            raise UnsupportedRequest("metadata", "the Gemini API takes none; Vertex and Code Assist do (compat.labels)")
-        body["labels"] = dict(request.metadata)
+        if compat.labels:
+            body["labels"] = dict(request.metadata)
+        else:
+            notes.append("metadata is left out: the Gemini API takes none; Vertex and Code Assist do (compat.labels)")
     _refuse_candidates(options)
     return body
 

@@ -164,6 +164,8 @@ class InputItems:
         if breakpoint and self.marks:
             item["prompt_cache_breakpoint"] = {"mode": "explicit"}
             self._marked.append(item)
+        elif breakpoint and not self.compat.cache_breakpoints:
+            self._note("the server has no cache breakpoints")
         return item
 
     def _image(self, part: ImagePart, place: str) -> JsonDict:

@@ -244,7 +244,6 @@ def test_structured_output() -> None:
         ({"messages": ()}, "messages"),
         ({"messages": (AssistantMessage([]),)}, "messages"),
         ({"stop": ("a", "b", "c", "d", "e", "f")}, "6 stop sequences"),
-        ({"metadata": {"a": "b"}}, "metadata"),
         ({"options": ProviderOptions(parallel_tool_calls=False)}, "parallel_tool_calls"),
         ({"options": ProviderOptions(reasoning=-2)}, "reasoning -2"),
         ({"options": GoogleOptions(cached_content="c"), "system": "s"}, "systemInstruction"),
@@ -267,6 +266,12 @@ def test_what_gemini_cannot_be_told_is_refused(said: dict[str, Any], named: str)
     with pytest.raises(UnsupportedRequest) as caught:
         body(**said)
     assert caught.value.part == named
+
+
+def test_metadata_is_left_out_where_only_vertex_takes_labels() -> None:
+    http = GoogleGenerativeAI().encode(LlmRequest("Hi", metadata={"a": "b"}), "m")
+    assert b"labels" not in http.body
+    assert http.notes == ("metadata is left out: the Gemini API takes none; Vertex and Code Assist do (compat.labels)",)
 
 
 def test_what_the_caller_adds_is_merged_last() -> None:

@@ -669,6 +669,16 @@ def test_breakpoints_in_what_a_model_said_are_noted() -> None:
     assert http.notes == ("Responses takes no cache breakpoint in what a model said",)
 
 
+def test_breakpoints_that_the_server_does_not_know_are_noted() -> None:
+    request = LlmRequest([UserMessage([TextPart("a", cache_breakpoint=True), TextPart("b", cache_breakpoint=True)])])
+    http = encode(request)
+    assert b"breakpoint" not in http.body
+    assert http.notes == ("the server has no cache breakpoints",)
+    assert encode(evolve(request, options=ProviderOptions(cache_retention="none"))).notes == http.notes
+    marking = evolve(CODEC, compat=ResponsesCompat(cache_breakpoints=True))
+    assert encode(evolve(request, options=ProviderOptions(cache_retention="none")), marking).notes == ()
+
+
 # --- Codex -----------------------------------------------------------------------------------------------------------
 
 
