@@ -39,6 +39,7 @@ from .replies import (
     UsageUpdate,
 )
 from .retry import Backoff
+from .values import without_cookies
 
 USER_AGENT = f"lash/{__version__}"
 
@@ -178,8 +179,7 @@ class Exchange:
         if self._decoder is not None:
             raise LocalProtocolError("a second head for one call")
         self._status = happening.status
-        # Cookies are credentials too; the response and its saved form are no place for them.
-        self._headers = tuple(h for h in happening.headers if h[0].lower() not in ("set-cookie", "set-cookie2"))
+        self._headers = without_cookies(happening.headers)
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
         self._set_deadline(now, self._first_event, "first_event_timeout")
         return []

@@ -27,7 +27,7 @@ from .messages import (
 )
 from .partial_json import PartialArguments
 from .usage import LlmUsage, StopReason
-from .values import Value
+from .values import Value, without_cookies
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -60,7 +60,7 @@ class LlmResponse(Value):
     notes: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     request_id: str | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, converter=without_cookies)
 
     @property
     def text(self) -> str:

@@ -118,6 +118,11 @@ def header(headers: Headers, name: str) -> str | None:
     return None
 
 
+def without_cookies(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The headers less `Set-Cookie`: cookies are credentials, and neither a response nor its saved form has room."""
+    return tuple(item for item in headers if item[0].lower() not in ("set-cookie", "set-cookie2"))
+
+
 # --- text ------------------------------------------------------------------------------------------------------------
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -62,6 +62,11 @@ def test_a_response_is_a_message_for_the_next_request() -> None:
     )
 
 
+def test_a_response_keeps_no_cookie() -> None:
+    headers = (("Set-Cookie", "session=1"), ("x-a", "b"), ("set-cookie2", "c"))
+    assert LlmResponse((), "stop", headers=headers).headers == (("x-a", "b"),)
+
+
 def test_headers_are_not_printed() -> None:
     assert "x-key" not in repr(RESPONSE)
 
