@@ -18,7 +18,6 @@ from typing import Any
 from lash_proto import Abort, CallHttp, Connected, Done, Failed, Http1Exchange, LlmRequest, TextDelta, Woke
 from lash_proto.providers import anthropic
 
-
 _START = time.time() - time.monotonic()
 
 
