@@ -9,13 +9,15 @@ one, because a string that becomes a list would change bytes that a prompt cache
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, frozen
 
 from .failures import Failure
 from .usage import LlmUsage, StopReason
 from .values import UNSET, Secret, Unset, Value
+
+T = TypeVar("T")
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -157,17 +159,30 @@ Part: TypeAlias = (
 )
 
 
+PARTS: tuple[type, ...] = get_args(Part)
+
+
+def _all(value: Iterable[T], classes: tuple[type, ...], what: str) -> tuple[T, ...]:
+    """The items, each of one of the classes: what is none (a dict, say) must not fall through an encoder unseen."""
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, classes):
+            known = ", ".join([class_.__name__ for class_ in classes])
+            raise TypeError(f"{what} holds a {type(item).__name__}, which is none of {known}")
+    return items
+
+
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
 def _content(value: str | Iterable[Part]) -> str | tuple[Part, ...]:
-    return value if isinstance(value, str) else tuple(value)
+    return value if isinstance(value, str) else _all(value, PARTS, "content")
 
 
 def _parts(value: str | Iterable[Part]) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (TextPart(value),) if value else ()
-    return tuple(value)
+    return _all(value, PARTS, "content")
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -216,6 +231,8 @@ class CustomMessage(Value):
 
 
 Message: TypeAlias = UserMessage | AssistantMessage | ToolResultMessage | CustomMessage
+
+MESSAGES: tuple[type, ...] = get_args(Message)
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -330,7 +347,7 @@ class ProviderOptions(Value):
 
 
 def _system(value: str | Iterable[TextPart] | None) -> str | tuple[TextPart, ...] | None:
-    return value if value is None or isinstance(value, str) else tuple(value)
+    return value if value is None or isinstance(value, str) else _all(value, (TextPart,), "system")
 
 
 def _words(value: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -338,15 +355,15 @@ def _words(value: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _tools(value: Iterable[Tool]) -> tuple[Tool, ...]:
-    return tuple(value)
+    return _all(value, (ToolDefinition, ProviderTool), "tools")
 
 
 def _prompt(value: str | Iterable[TextPart | ImagePart]) -> str | tuple[TextPart | ImagePart, ...]:
-    return value if isinstance(value, str) else tuple(value)
+    return value if isinstance(value, str) else _all(value, (TextPart, ImagePart), "prompt")
 
 
 def _messages(value: str | Iterable[Message]) -> tuple[Message, ...]:
-    return (UserMessage(value),) if isinstance(value, str) else tuple(value)
+    return (UserMessage(value),) if isinstance(value, str) else _all(value, MESSAGES, "messages")
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)

@@ -157,3 +157,19 @@ def test_the_more_special_options_win() -> None:
 def test_classes_without_fields_survive_copies() -> None:
     same_after_json(JsonObject())
     same_after_json(CustomMessage("note", {"any": ["thing"]}))
+
+
+@pytest.mark.parametrize(
+    ("class_", "said", "complaint"),
+    [
+        (LlmRequest, {"messages": [{"role": "user"}]}, "messages holds a dict, which is none of UserMessage, Assist"),
+        (LlmRequest, {"messages": "Hi", "tools": [{"name": "f"}]}, "tools holds a dict, which is none of ToolDefinit"),
+        (LlmRequest, {"messages": "Hi", "system": ["a"]}, "system holds a str, which is none of TextPart"),
+        (UserMessage, {"content": ["a"]}, "content holds a str, which is none of TextPart"),
+        (AssistantMessage, {"content": [UserMessage("a")]}, "content holds a UserMessage, which is none of TextPart"),
+        (ImageRequest, {"prompt": [DocumentPart(text="a")]}, "prompt holds a DocumentPart, which is none of TextPart"),
+    ],
+)
+def test_what_no_encoder_would_see_is_refused_where_it_is_said(class_: Any, said: Any, complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        class_(**said)
