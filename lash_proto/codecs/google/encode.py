@@ -179,6 +179,8 @@ def _thinking(options: ProviderOptions, compat: GoogleCompat, notes: list[str]) 
         made["thinkingBudget"] = reasoning
     elif reasoning == "off":
         made["thinkingBudget"] = 0
+    elif reasoning is not None and reasoning not in _LEVELS:
+        raise UnsupportedRequest(f"reasoning {reasoning!r}", f"a level is one of off, {', '.join(_LEVELS)}")
     elif reasoning is not None and compat.thinking == "level":
         made["thinkingLevel"] = _LEVELS[reasoning]
         if reasoning == "max":

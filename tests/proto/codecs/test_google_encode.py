@@ -246,6 +246,7 @@ def test_structured_output() -> None:
         ({"stop": ("a", "b", "c", "d", "e", "f")}, "6 stop sequences"),
         ({"options": ProviderOptions(parallel_tool_calls=False)}, "parallel_tool_calls"),
         ({"options": ProviderOptions(reasoning=-2)}, "reasoning -2"),
+        ({"options": ProviderOptions(reasoning="hgih")}, "reasoning 'hgih'"),  # type: ignore[arg-type]
         ({"options": GoogleOptions(cached_content="c"), "system": "s"}, "systemInstruction"),
         ({"options": GoogleOptions(cached_content="c"), "tools": [F]}, "tools"),
         ({"tools": [ToolDefinition("p", kind="custom")]}, "tool 'p'"),
