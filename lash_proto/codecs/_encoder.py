@@ -5,12 +5,25 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from ..errors import UnsupportedRequest
 from ..http import HttpRequest, merge_headers
-from ..messages import AudioPart, DocumentPart, ImagePart, ProviderOptions, ToolCallPart
+from ..messages import (
+    AudioPart,
+    CacheRetention,
+    DocumentPart,
+    ImagePart,
+    LlmRequest,
+    ProviderOptions,
+    ReasoningLevel,
+    ToolCallPart,
+    ToolDefinition,
+)
 from ..values import JsonDict, dump_json
+
+LEVELS: tuple[str, ...] = get_args(ReasoningLevel)
+RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 
 
 def http_request(
@@ -42,11 +55,24 @@ def http_request(
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
 
 
-def refuse_in_extra_body(options: ProviderOptions, key: str, rule: str) -> None:
-    """Refuse a key in `extra_body` that would make a reply the decoder cannot read rightly."""
+def check_request(request: LlmRequest) -> None:
+    """Refuse what no dialect can say: several answers, a level or retention that is none, two tools of one name."""
+    options = request.options
     extra: Mapping[str, Any] = options.get("extra_body") or {}
-    if extra.get(key) is not None:
-        raise UnsupportedRequest(f"extra_body.{key}", rule)
+    if extra.get("n") is not None:
+        raise UnsupportedRequest("extra_body.n", "a reply is one answer: make a call for each")
+    reasoning = options.get("reasoning")
+    if isinstance(reasoning, str) and reasoning not in LEVELS:
+        raise UnsupportedRequest(f"reasoning {reasoning!r}", f"one of {', '.join(LEVELS)}, or a number of tokens")
+    retention = options.get("cache_retention", "short")
+    if retention not in RETENTIONS:
+        raise UnsupportedRequest(f"cache_retention {retention!r}", f"one of {', '.join(RETENTIONS)}")
+    names: set[str] = set()
+    for tool in request.tools:
+        if isinstance(tool, ToolDefinition):
+            if tool.name in names:
+                raise UnsupportedRequest(f"tool {tool.name!r}", "there are two of this name")
+            names.add(tool.name)
 
 
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:

@@ -23,7 +23,7 @@ from ...http import HttpRequest
 from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefinition
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_name, http_request, refuse_in_extra_body
+from .._encoder import check_name, check_request, http_request
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -67,7 +67,7 @@ class Encoding:
     def http(self) -> HttpRequest:
         """The whole request. Raises UnsupportedRequest."""
         request, body, talk = self.request, self.body, self.talk
-        refuse_in_extra_body(self.options, "n", "one answer a request")
+        check_request(request)
         self._add_tools()
         self._add_system()
         talk.add(request.messages)
@@ -107,9 +107,6 @@ class Encoding:
             if not tools[-1].get("defer_loading"):  # a marker there is refused
                 self.slots.append(Slot(tools[-1], "tool"))
         names = [tool["name"] for tool in tools if "name" in tool]
-        for name in names:
-            if names.count(name) > 1:
-                raise UnsupportedRequest(f"tool {name!r}", "the request has it twice: names must be unique")
         if tools:
             self.body["tools"] = tools
         choice = self._tool_choice(names)

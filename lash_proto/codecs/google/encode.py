@@ -11,7 +11,7 @@ from ...compat import GoogleCompat
 from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
 from ...values import Json, JsonDict
-from .._encoder import check_name, refuse_in_extra_body
+from .._encoder import check_name, check_request
 from .contents import NAME, NAME_RULE, Contents
 from .options import GoogleOptions
 from .schema import json_schema, openapi_schema
@@ -58,6 +58,7 @@ def generate_content(
     request: LlmRequest, contents: Contents, options: ProviderOptions, compat: GoogleCompat
 ) -> JsonDict:
     """The body, the model set aside. Raises UnsupportedRequest for what Gemini cannot be told."""
+    check_request(request)
     notes = contents.notes
     body: JsonDict = {"contents": contents.encode(request.messages)}
     if not body["contents"]:
@@ -179,8 +180,6 @@ def _thinking(options: ProviderOptions, compat: GoogleCompat, notes: list[str]) 
         made["thinkingBudget"] = reasoning
     elif reasoning == "off":
         made["thinkingBudget"] = 0
-    elif reasoning is not None and reasoning not in _LEVELS:
-        raise UnsupportedRequest(f"reasoning {reasoning!r}", f"a level is one of off, {', '.join(_LEVELS)}")
     elif reasoning is not None and compat.thinking == "level":
         made["thinkingLevel"] = _LEVELS[reasoning]
         if reasoning == "max":
@@ -195,7 +194,6 @@ def _thinking(options: ProviderOptions, compat: GoogleCompat, notes: list[str]) 
 
 
 def _refuse_candidates(options: ProviderOptions) -> None:
-    refuse_in_extra_body(options, "n", "a reply is one candidate")
     extra: Json = options.get("extra_body") or {}
     for body in (extra, extra.get("request")):
         for name in ("generationConfig", "generation_config"):

@@ -13,7 +13,7 @@ from ...http import HttpRequest
 from ...messages import JsonObject, JsonSchema, LlmRequest, Origin, ToolDefinition
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_name, http_request, refuse_in_extra_body
+from .._encoder import check_name, check_request, http_request
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
@@ -29,7 +29,7 @@ def encode(
 ) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
     options = request.options
-    refuse_in_extra_body(options, "n", "only choice 0 is read: make one call a choice")
+    check_request(request)
     notes: list[str] = []
     retention: str = options.get("cache_retention", "short")
     parts = PartEncoder(compat, retention, notes)
@@ -101,8 +101,6 @@ def _tools(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> JsonDic
             tools.append(dict(tool.data))
             continue
         check_name(tool.name, NAME, NAME_RULE)
-        if tool.name in kinds:
-            raise UnsupportedRequest(f"tool {tool.name!r}", "there are two of this name")
         kinds[tool.name] = tool.kind
         tools.append(_custom(tool, compat) if tool.kind == "custom" else _function(tool, compat, notes))
     fields: JsonDict = {"tools": tools}

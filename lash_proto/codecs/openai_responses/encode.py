@@ -21,7 +21,7 @@ from ...http import HttpRequest
 from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, TextPart, Tool, ToolDefinition
 from ...models import ModelSpec
 from ...values import Json, JsonDict
-from .._encoder import check_name, http_request, refuse_in_extra_body
+from .._encoder import check_name, check_request, http_request
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     options = request.options
     notes: list[str] = []
     stream = stream or compat.stream_only
-    _refuse_what_is_missing(request, options)
+    _refuse_what_is_missing(request)
     store = _option(options, "store")
     store = compat.store if store is None else store
     short = options.get("cache_retention", "short") != "none"
@@ -102,12 +102,12 @@ def _option(options: ProviderOptions, name: str) -> Any:
     return options.get(name) if hasattr(options, name) else None
 
 
-def _refuse_what_is_missing(request: LlmRequest, options: ProviderOptions) -> None:
+def _refuse_what_is_missing(request: LlmRequest) -> None:
+    check_request(request)
     if request.stop:
         raise UnsupportedRequest("stop", "Responses has no stop sequences")
     if request.seed is not None:
         raise UnsupportedRequest("seed", "Responses has no seed")
-    refuse_in_extra_body(options, "n", "one answer a request")
 
 
 def _goes_on(body: JsonDict, options: ProviderOptions) -> bool:

@@ -695,7 +695,7 @@ def test_a_tool_is_its_name_its_description_and_the_schema_of_an_object() -> Non
         ([ToolDefinition("f", kind="custom")], "custom tool 'f': tools of the Messages API take JSON arguments"),
         ([ToolDefinition("f", "", {"type": "array"})], "parameters of tool 'f': the schema must be of an object"),
         ([ToolDefinition("f", "", {"anyOf": []})], "parameters of tool 'f': the schema may not begin with anyOf"),
-        ([WEATHER, WEATHER], "tool 'get_weather': the request has it twice: names must be unique"),
+        ([WEATHER, WEATHER], "tool 'get_weather': there are two of this name"),
     ],
 )
 def test_a_tool_that_the_server_would_refuse_is_refused(tools: list[ToolDefinition], rule: str) -> None:

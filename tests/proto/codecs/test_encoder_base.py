@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,15 +13,25 @@ from lash_proto.codecs._encoder import (
     arguments_object,
     arguments_text,
     check_name,
+    check_request,
     data_url,
     encode_base64,
     http_request,
     media_type_of,
-    refuse_in_extra_body,
 )
 from lash_proto.errors import UnsupportedRequest
-from lash_proto.messages import DocumentPart, ImagePart, LlmRequest, ProviderOptions, ToolCallPart
+from lash_proto.messages import (
+    DocumentPart,
+    ImagePart,
+    LlmRequest,
+    ProviderOptions,
+    ProviderTool,
+    ToolCallPart,
+    ToolDefinition,
+)
 from lash_proto.values import Secret
+
+CHAT_APIS = [api for api in CODECS if not api.endswith("images")]
 
 
 def test_a_request_is_a_post_of_compact_json() -> None:
@@ -55,18 +65,26 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
     assert caught.value.part == "request"
 
 
-def test_a_key_of_the_extra_body_may_be_refused() -> None:
-    with pytest.raises(UnsupportedRequest, match=r"extra_body\.n: one answer"):
-        refuse_in_extra_body(ProviderOptions(extra_body={"n": 2}), "n", "one answer")
-    refuse_in_extra_body(ProviderOptions(extra_body={"n": None}), "n", "one answer")
-    refuse_in_extra_body(ProviderOptions(), "n", "one answer")
-
-
-@pytest.mark.parametrize("api", [api for api in CODECS if not api.endswith("images")])
-def test_no_dialect_takes_a_number_of_answers(api: str) -> None:
+@pytest.mark.parametrize(
+    ("request_", "part"),
+    [
+        (LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "extra_body.n"),
+        (LlmRequest("Hi", options=ProviderOptions(reasoning=cast("Any", "hgih"))), "reasoning 'hgih'"),
+        (LlmRequest("Hi", options=ProviderOptions(cache_retention=cast("Any", "ever"))), "cache_retention 'ever'"),
+        (LlmRequest("Hi", tools=[ToolDefinition("a"), ToolDefinition("a")]), "tool 'a'"),
+    ],
+)
+@pytest.mark.parametrize("api", CHAT_APIS)
+def test_no_dialect_can_say_this(api: str, request_: LlmRequest, part: str) -> None:
     with pytest.raises(UnsupportedRequest) as caught:
-        CODECS[api].encode(LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "m")
-    assert caught.value.part == "extra_body.n"
+        CODECS[api].encode(request_, "m")
+    assert caught.value.part == part
+
+
+def test_a_request_with_nothing_odd_is_fine() -> None:
+    tools = [ToolDefinition("a"), ToolDefinition("b"), ProviderTool({"type": "web_search"})]
+    options = ProviderOptions(extra_body={"n": None}, reasoning=None, cache_retention="long")
+    check_request(LlmRequest("Hi", tools=tools, options=options))
 
 
 def test_a_name_is_checked_against_the_providers_rule() -> None:
