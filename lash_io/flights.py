@@ -41,6 +41,9 @@ INBOX = 16
 READ = 65536
 """Bytes asked for in one read."""
 
+MOMENT = 0.001
+"""Seconds that an asynchronous wait takes at least: a scope that is over does not give even what lies there unread."""
+
 News: TypeAlias = Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
 """The happenings that answer an effect."""
 

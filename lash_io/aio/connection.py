@@ -21,7 +21,7 @@ from anyio.streams.tls import TLSStream
 
 from lash_proto.http1 import Origin
 
-from ..flights import READ
+from ..flights import MOMENT, READ
 from ..world import Clock
 from .loops import in_trio
 
@@ -67,14 +67,18 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> C
                 raise _cause(error) from None
             raise
     plain_socket = await _dial(origin)
+    loop = asyncio.get_running_loop()
+    reader = Reader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    server_hostname = origin.host if tls is not None else None
     try:
-        reader, writer = await asyncio.open_connection(
-            sock=plain_socket, ssl=tls, server_hostname=origin.host if tls is not None else None
+        transport, _ = await loop.create_connection(
+            lambda: protocol, sock=plain_socket, ssl=tls, server_hostname=server_hostname
         )
     except BaseException:
         plain_socket.close()
         raise
-    return _AsyncioConnection(reader, writer, clock)
+    return _AsyncioConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), clock)
 
 
 async def _dial(origin: Origin) -> socket.socket:
@@ -126,8 +130,19 @@ async def _dial(origin: Origin) -> socket.socket:
     return won[0]
 
 
+class Reader(asyncio.StreamReader):
+    """Gives what had come when the connection broke, and then the error. asyncio's own forgets what had come: the
+    answer to a request that was refused half-way, the end of a stream that is read slowly."""
+
+    broken: Exception | None = None
+
+    def set_exception(self, exc: Exception) -> None:
+        self.broken = exc
+        self.feed_eof()
+
+
 class _AsyncioConnection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Clock) -> None:
+    def __init__(self, reader: Reader, writer: asyncio.StreamWriter, clock: Clock) -> None:
         self._reader = reader
         self._writer = writer
         self._clock = clock
@@ -150,28 +165,33 @@ class _AsyncioConnection:
         assert task is not None
         others = task.cancelling()
         try:
-            return await self._reader.read(READ)
+            data = await self._reader.read(READ)
+            if not data and self._reader.broken is not None:
+                raise self._reader.broken
+            return data
         except asyncio.CancelledError:
             if not self._cut:
                 raise
             self._cut = False
             if task.uncancel() > others:
                 raise
-            return None
+            return self._at_hand(READ) or None  # a loop that was held up hears of the deadline and of news at once
         finally:
             self._reading = None
 
     def is_stale(self) -> bool:
-        # One step of a read tells, and leaves nothing behind: it ends at once, or waits and is dropped.
-        waiting = self._reader.read(1)
+        return self._at_hand(1) is not None or self._writer.is_closing()
+
+    def _at_hand(self, size: int) -> bytes | None:
+        """What a read gives without waiting, b"" at the end; None where it would wait."""
+        waiting = self._reader.read(size)
         try:
             waiting.send(None)
-        except StopIteration:
-            return True
-        except OSError:
-            return True
+        except StopIteration as read:
+            data: bytes = read.value
+            return data
         waiting.close()
-        return self._writer.is_closing()
+        return None
 
     def interrupt(self) -> None:
         if self._reading is not None and not self._cut:
@@ -215,7 +235,7 @@ class _AnyioConnection:
             raise _cause(error) from None
 
     async def read(self, until: float | None) -> bytes | None:
-        timeout = None if until is None else self._clock.timeout(until)
+        timeout = None if until is None else max(MOMENT, self._clock.timeout(until))
         with anyio.move_on_after(timeout) as scope:
             self._scope = scope
             try:

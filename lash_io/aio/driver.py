@@ -23,7 +23,7 @@ from lash_proto.happenings import Cancelled, Happening, HostAnswered, ToolReturn
 from lash_proto.machine import Done, Machine
 
 from ..cancel import CancelToken
-from ..flights import ENDINGS, INBOX, ORDERS, News, broken, no_performer, nothing_to_wait_for
+from ..flights import ENDINGS, INBOX, MOMENT, ORDERS, News, broken, no_performer, nothing_to_wait_for
 from ..world import CLOCK, Clock
 from .loops import poster
 
@@ -104,6 +104,8 @@ class Run(Generic[R]):
         self._cancelled = False
         self._started = False
         self._now = 0.0
+        self._given = False  # the last outputs held events, which the caller takes his time with
+        self._back = 0.0  # when he last came back for more
         self._done: Done[R] | None = None
         self._events: Iterator[Any] = iter(())
         self._flights: dict[int, Flight] = {}
@@ -195,6 +197,8 @@ class Run(Generic[R]):
                 raise
 
     async def _advance(self) -> None:
+        if self._given:
+            self._back = self._clock.now()
         happening = await self._wait()
         self._now = self._clock.now()
         self._take(self._machine.receive(happening, self._now))
@@ -206,6 +210,7 @@ class Run(Generic[R]):
                 if type(output) in ORDERS:
                     self._carry_out(output)
         self._events = iter(events)
+        self._given = bool(events)
 
     def _carry_out(self, order: Any) -> None:
         if type(order) is Done:
@@ -223,12 +228,14 @@ class Run(Generic[R]):
     async def _wait(self) -> Happening:
         flights = self._flights
         happening: News | None
+        quiet = False
         while True:
             wake_at = self._machine.wake_at
             if self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._cancelled = True
                 return Cancelled()
-            if wake_at is not None and wake_at <= self._now:
+            # A deadline that passed while the caller was away says nothing of the peer, whose news may lie here unread.
+            if wake_at is not None and wake_at <= self._now and (quiet or wake_at > self._back):
                 return Woke()
             if self._inbox is not None:
                 happening = await self._inbox.get(wake_at, self._clock)
@@ -245,6 +252,7 @@ class Run(Generic[R]):
                     self._inbox.attend(id, flight)
                 continue
             if happening is None:
+                quiet = True
                 self._now = self._clock.now()
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
@@ -308,12 +316,12 @@ class _Inbox:
     async def get(self, until: float | None, clock: Clock) -> News | None:
         """The next happening, None where the clock passed `until` or someone woke us. Raises what a task raised."""
         item: News | Exception | None = None
-        if until is None:
-            item = await self._reports.receive()
-        else:
-            with anyio.move_on_after(clock.timeout(until)) as scope:
+        try:
+            item = self._reports.receive_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(None if until is None else max(MOMENT, clock.timeout(until))) as scope:
                 item = await self._reports.receive()
-            if scope.cancelled_caught:
+            if scope.cancelled_caught and until is not None:
                 clock.passed(until)
         if isinstance(item, Exception):
             raise item

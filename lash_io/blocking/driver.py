@@ -95,6 +95,8 @@ class Run(Generic[R]):
         self._cancelled = False
         self._started = False
         self._now = 0.0
+        self._given = False  # the last outputs held events, which the caller takes his time with
+        self._back = 0.0  # when he last came back for more
         self._done: Done[R] | None = None
         self._events: Iterator[Any] = iter(())
         self._flights: dict[int, Flight] = {}
@@ -179,6 +181,8 @@ class Run(Generic[R]):
                 raise
 
     def _advance(self) -> None:
+        if self._given:
+            self._back = self._clock.now()
         happening = self._wait()
         self._now = self._clock.now()
         self._take(self._machine.receive(happening, self._now))
@@ -190,6 +194,7 @@ class Run(Generic[R]):
                 if type(output) in ORDERS:
                     self._carry_out(output)
         self._events = iter(events)
+        self._given = bool(events)
 
     def _carry_out(self, order: Any) -> None:
         if type(order) is Done:
@@ -207,12 +212,14 @@ class Run(Generic[R]):
     def _wait(self) -> Happening:
         flights = self._flights
         happening: News | None
+        quiet = False
         while True:
             wake_at = self._machine.wake_at
             if self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._cancelled = True
                 return Cancelled()
-            if wake_at is not None and wake_at <= self._now:
+            # A deadline that passed while the caller was away says nothing of the peer, whose news may lie here unread.
+            if wake_at is not None and wake_at <= self._now and (quiet or wake_at > self._back):
                 return Woke()
             if self._held is not None:
                 happening, self._held = self._held, None
@@ -229,6 +236,7 @@ class Run(Generic[R]):
                     self._inbox.attend(id, flight)
                 continue
             if happening is None:
+                quiet = True
                 self._now = self._clock.now()
             elif self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._held = happening  # it may be no more than the interrupt's own trace: Cancelled comes first

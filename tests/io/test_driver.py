@@ -14,7 +14,7 @@ import lash_io.blocking
 from lash_io.cancel import CancelToken
 from lash_proto.effects import Abort, AskHost, CallHttp, RunTool
 from lash_proto.failures import LocalProtocolError
-from lash_proto.happenings import Failed, ToolReturned
+from lash_proto.happenings import BodyEnded, BodyReceived, Failed, HeadReceived, ToolReturned
 from lash_proto.machine import Done
 from lash_proto.messages import ToolCallPart
 from tests.io.loopback import PATIENCE, Server, until_hung_up
@@ -184,6 +184,52 @@ def test_what_an_interrupt_breaks_is_told_after_the_cancel() -> None:
     table: Any = {CallHttp: lambda call: Fragile(call.id, token)}
     with lash_io.blocking.Run[Any](OneCall("http://127.0.0.1"), table, cancel=token) as run:
         assert run.finish() == "cancelled"
+
+
+class Ready:
+    """A flight whose news is all there."""
+
+    def __init__(self, id: int, bounded: bool) -> None:
+        self.bounded = bounded
+        self.closed = threading.Event()
+        self._news = [HeadReceived(id, 200, ()), BodyReceived(id, b"hel"), BodyReceived(id, b"lo"), BodyEnded(id)]
+
+    def receive(self, until: float | None) -> Any:
+        return self._news.pop(0)
+
+    def interrupt(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class AsyncReady(Ready):
+    async def receive(self, until: float | None) -> Any:
+        return super().receive(until)
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_who_stays_away_longer_than_a_deadline_finds_what_came_meanwhile(world: str, bounded: bool) -> None:
+    clock = FakeClock()
+    machine = OneCall("http://127.0.0.1", deadline=5.0)
+    if world == "blocking":
+        flight = Ready(1, bounded)
+        with lash_io.blocking.Run[Any](machine, {CallHttp: lambda call: flight}, clock=clock) as run:
+            for _ in run:
+                assert bounded or flight.closed.wait(PATIENCE)
+                clock.time += 60.0
+        assert run.result == b"hello"
+        return
+
+    async def main() -> None:
+        async with lash_io.aio.Run[Any](machine, {CallHttp: lambda call: AsyncReady(1, bounded)}, clock=clock) as run:
+            async for _ in run:
+                await anyio.wait_all_tasks_blocked()
+                clock.time += 60.0
+        assert run.result == b"hello"
+
+    anyio.run(main, backend=world)
 
 
 def test_a_run_is_asked_for_its_result_too_early() -> None:

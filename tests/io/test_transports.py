@@ -24,6 +24,7 @@ import trustme
 
 import lash_io.aio
 import lash_io.blocking
+from lash_io.aio.connection import Reader
 from lash_io.cancel import CancelToken
 from tests.io.loopback import PATIENCE, Peer, Server, close, reset, until_hung_up
 from tests.io.machines import OneCall
@@ -289,6 +290,43 @@ def test_a_handshake_that_never_ends_is_bounded_by_the_deadline(world: str) -> N
     with Server() as server:  # it waits for a request, which a TLS greeting never becomes
         call = OneCall(server.url.replace("http:", "https:"), deadline=10)
         assert run_all(world, lambda twin: stream(twin, clock=clock), [call], clock=clock) == [([], "too late")]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_loop_held_up_past_a_deadline_finds_what_came_meanwhile(backend: str) -> None:
+    clock = FakeClock()
+    gate, sent = threading.Event(), threading.Event()
+
+    def body(peer: Peer) -> None:
+        gate.wait(PATIENCE)
+        peer.connection.sendall(SIZED[-5:])
+        sent.set()
+
+    async def main(url: str) -> None:
+        transport = lash_io.aio.transports.StreamTransport(clock=clock)
+        table = lash_io.aio.driver.performers(transport)
+        async with lash_io.aio.driver.Run[Any](OneCall(url, deadline=5.0), table, clock=clock) as run:
+            async for event in run:
+                if event == 200:
+                    gate.set()
+                    assert sent.wait(PATIENCE)
+                    clock.time += 60.0
+        assert run.result == b"hello"
+        await transport.close()
+
+    with Server([SIZED[:-5], body]) as server:
+        clock.patience = PATIENCE
+        anyio.run(main, server.url, backend=backend)
+
+
+def test_what_came_before_a_connection_broke_is_read_before_its_error() -> None:
+    async def main() -> list[Any]:
+        reader = Reader()
+        reader.feed_data(b"hello")
+        reader.set_exception(ConnectionResetError())
+        return [await reader.read(9), await reader.read(9), type(reader.broken)]
+
+    assert asyncio.run(main()) == [b"hello", b"", ConnectionResetError]
 
 
 def test_an_answer_to_a_request_that_was_not_read_to_its_end_is_heard(world: str) -> None:
