@@ -248,10 +248,6 @@ class Blocks:
             if isinstance(block, (TextBlock, CallBlock)):
                 self.close(block, out)
 
-    def is_open(self, block: Block) -> bool:
-        """Whether the block is among the content and not yet closed."""
-        return block.index >= 0 and self.content[block.index] is block
-
     def replace(self, index: int, part: Part) -> None:
         """A finished part with what came late for it (a signature, citations); its text is as it was."""
         self.content[index] = part
