@@ -43,6 +43,9 @@ class Idle(Generic[C]):
         if oldest is not None:
             self._drop(oldest)
 
+    def __del__(self) -> None:
+        self.close()  # a client that nobody closed gives back its sockets without a warning
+
     def close(self) -> None:
         """Drop them all."""
         with self._lock:

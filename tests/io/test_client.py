@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ import anyio
 import pytest
 
 from lash_io import AsyncClient, CancelToken, Client
+from lash_io.blocking.transports import HttpcoreTransport
 from lash_proto import (
     APIConnectionError,
     AttemptReset,
@@ -546,6 +549,21 @@ def test_one_client_works_in_one_event_loop_after_the_other() -> None:
 def test_a_stream_begins_with_its_block() -> None:
     with Client(faux(), model="m") as client, pytest.raises(LocalProtocolError, match="with client.stream"):
         next(client.stream("Hi"))
+
+
+def test_a_client_that_nobody_closed_leaves_its_sockets_without_a_warning() -> None:
+    def call(url: str, **settings: Any) -> None:
+        Client(anthropic("k", base_url=url), model="m", **settings).complete("Hi")
+
+    with Server([HELLO, until_hung_up], [HELLO, until_hung_up]) as server, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for settings in ({}, {"transport": HttpcoreTransport()}):
+            call(server.url, **settings)
+            settings.clear()
+            gc.collect()
+            assert server.hung_up.wait(PATIENCE)
+            server.hung_up.clear()
+    assert told == []
 
 
 def test_closing_twice_does_no_harm() -> None:
