@@ -14,8 +14,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from attrs import field, frozen
 
@@ -37,6 +36,7 @@ _FRAMING = (
     "connection",
     "keep-alive",
 )  # not of the body kept
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key"})
 _KEYS = frozenset({"key", "api_key", "apikey", "api-key", "access_token", "token", "sig", "signature"})
 
 
@@ -171,7 +171,18 @@ class Recording:
         return self._hide(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def _secrets(self) -> list[str]:
-        """What was sent as a secret, with and without its scheme: "Bearer x" and "x"."""
-        sent: list[Any] = [value for _, value in self._call.headers if isinstance(value, Secret)]
-        texts = [secret.reveal() for secret in sent]
-        return [word for text in texts for word in (text, text.rpartition(" ")[2]) if len(word) > 3]
+        """What was sent as a secret, by header or query, as it is and as a URL and JSON write it. The longest first.
+
+        With and without its scheme: "Bearer x" and "x". A header that the caller set himself may be plain text.
+        """
+        texts = [
+            value.reveal() if isinstance(value, Secret) else value
+            for name, value in self._call.headers
+            if isinstance(value, Secret) or name.lower() in _CREDENTIALS
+        ]
+        words = {word for text in texts for word in (text, text.rpartition(" ")[2])}
+        words |= {value for name, value in parse_qsl(urlsplit(self._call.url).query) if name.lower() in _KEYS}
+        forms = {
+            form for word in words if len(word) > 3 for form in (word, quote(word, safe=""), json.dumps(word)[1:-1])
+        }
+        return sorted(forms, key=len, reverse=True)

@@ -125,6 +125,23 @@ def test_a_recording_holds_no_secret(world: str, tmp_path: Path) -> None:
     )
 
 
+@define
+class WithPlainSecrets(OneCall):
+    """A call with keys that nobody called secret: in the query, and in a header that the caller set himself."""
+
+    def start(self, now: float) -> list[Any]:
+        return [CallHttp(1, "POST", f"{self.url}/?key=pl%2Bn%2Fkey", (("X-API-Key", "local-key"),), self.body)]
+
+
+def test_a_recording_hides_keys_that_nobody_called_secret(world: str, tmp_path: Path) -> None:
+    echo = b"HTTP/1.1 401 No\r\nContent-Length: 49\r\n\r\nno such key: pl+n/key, pl%2Bn%2Fkey or local-key."
+    record(world, tmp_path, [[echo]], [WithPlainSecrets("", body=b"is it local-key?")])
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "response.body").read_bytes() == b"no such key: ***, *** or ***."
+    assert (folder / "request.json").read_bytes() == b"is it ***?"
+    assert json.loads((folder / "meta.json").read_text())["url_path"] == "/?key=***"
+
+
 def test_a_call_that_is_dropped_is_recorded_as_far_as_it_came(world: str, tmp_path: Path) -> None:
     token, began = CancelToken(), threading.Event()
 
