@@ -22,7 +22,7 @@ MAX_MARKERS = 4
 """Anthropic answers a fifth with 400 (WIRE 4b)."""
 
 
-@frozen(weakref_slot=False)
+@frozen(weakref_slot=False, eq=False)  # a place is itself: two may say the same
 class Slot:
     """An object of the request that can carry a marker. `text` tells a text of the user or the assistant from other
     content, `explicit` that the caller asked for a breakpoint here."""

@@ -83,3 +83,9 @@ def test_the_marker_follows_the_retention() -> None:
     assert ephemeral("short") == {"type": "ephemeral"}
     assert ephemeral("long") == {"type": "ephemeral", "ttl": "1h"}
     assert ephemeral("none") is None
+
+
+def test_two_places_that_say_the_same_are_two() -> None:
+    slots = [slot("same", "system", explicit=True), slot("same", "system", explicit=True)]
+    assert place_markers(slots, MARK) == ()
+    assert marked(slots) == ["same", "same"]
