@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 
+import lash_io.aio
 from lash_io import AsyncClient, CancelToken, Client
 from lash_io.blocking.transports import HttpcoreTransport
 from lash_proto import (
@@ -549,6 +550,30 @@ def test_one_client_works_in_one_event_loop_after_the_other() -> None:
 def test_a_stream_begins_with_its_block() -> None:
     with Client(faux(), model="m") as client, pytest.raises(LocalProtocolError, match="with client.stream"):
         next(client.stream("Hi"))
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_leaving_httpcore_in_mid_body_leaves_nothing_to_warn_of(backend: str) -> None:
+    unbounded: Any = dict.fromkeys(
+        ("connect_timeout", "first_event_timeout", "idle_timeout")
+    )  # so it stays in the task
+
+    async def main(url: str) -> None:
+        transport = lash_io.aio.HttpcoreTransport()
+        client = AsyncClient(anthropic("k", base_url=url), model="m", transport=transport)
+        async with client.stream("Hi", **unbounded) as stream:
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    break
+        await anyio.wait_all_tasks_blocked()
+        await transport.close()
+
+    with Server([HALF, until_hung_up]) as server, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        anyio.run(main, server.url, backend=backend)
+        gc.collect()
+        assert server.hung_up.wait(PATIENCE)
+    assert told == []
 
 
 def test_a_client_that_nobody_closed_leaves_its_sockets_without_a_warning() -> None:

@@ -108,7 +108,8 @@ class HttpcoreFlight:
         """Drop the connection, as soon as the loop goes on. Twice does no harm."""
         response, self._response = self._response, None
         if response is not None:
-            background(response.aclose)
+            chunks = self._chunks
+            background(lambda: _release(response, chunks))
         connection, self._connection = self._connection, None
         if connection is not None and not self._shared:
             background(connection.aclose)
@@ -160,3 +161,12 @@ class HttpcoreFlight:
         await response.aclose()
         if connection is not None and not self._shared and not connection.is_closed():
             self._transport.idle.give(self._origin, connection)
+
+
+async def _release(response: Any, chunks: AsyncIterator[bytes] | None) -> None:
+    await response.aclose()
+    # httpcore's body is generators within one another, and trio warns of any that is left half-way. Only a read that
+    # fails ends them all; one of HTTP/2 would wait for the other streams.
+    if chunks is not None and response.extensions.get("http_version") != b"HTTP/2":
+        async for _ in chunks:
+            pass
