@@ -52,11 +52,29 @@ UNSET: Final = Unset.UNSET
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
-@frozen(repr=False, weakref_slot=False)
 class Secret:
-    """A key or a token: prints and serialises as `***`, and gives its text to `reveal()` alone."""
+    """A key or a token: prints and serialises as `***`, and gives its text to `reveal()` alone.
 
+    A value like all others, but no attrs class: `attrs.asdict` of whatever holds it would spell it out.
+    """
+
+    __slots__ = ("_text",)
     _text: str
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret does not change")
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, (self._text,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def reveal(self) -> str:
         """The secret itself. Only a transport, writing the request, has a reason to ask."""

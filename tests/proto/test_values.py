@@ -9,12 +9,14 @@ import subprocess
 import sys
 from typing import Any, ClassVar
 
+import attrs
 import pytest
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lash_proto.messages import ImagePart, LlmRequest, ProviderOptions, TextPart, UserMessage
+from lash_proto.providers import anthropic
 from lash_proto.replies import TextDelta
 from lash_proto.usage import LlmUsage
 from lash_proto.values import (
@@ -57,13 +59,22 @@ def test_secrets_compare_and_an_empty_one_is_false() -> None:
     assert (bool(Secret("a")), bool(Secret(""))) == (True, False)
 
 
+def test_a_secret_stays_one_in_copies_and_in_what_attrs_makes_of_its_holder() -> None:
+    secret = Secret(KEY)
+    assert copy.deepcopy(secret) == pickle.loads(pickle.dumps(secret)) == secret
+    assert {secret: 1}[Secret(KEY)] == 1
+    assert KEY not in str(attrs.asdict(anthropic(secret)))
+    with pytest.raises(AttributeError, match="does not change"):
+        secret.reveal = str  # type: ignore[method-assign]
+
+
 def test_a_secret_has_no_json_of_its_own() -> None:
     with pytest.raises(TypeError):
         json.dumps(Secret(KEY))
 
 
 def test_a_secret_in_a_form_is_three_stars() -> None:
-    options = ProviderOptions(extra_headers={"x-key": Secret(KEY)})  # type: ignore[dict-item]
+    options = ProviderOptions(extra_headers={"x-key": Secret(KEY)})
     form = LlmRequest("Hi", options=options).to_json()
     assert form["options"]["extra_headers"] == {"x-key": "***"}
     assert KEY not in json.dumps(form)
