@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
 from lash_proto.effects import CallHttp
@@ -39,7 +40,7 @@ def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tup
         raise LocalProtocolError("a header holds characters that HTTP cannot carry") from None
     # The driver's deadlines bound the call; connecting, done in the same breath as sending, has httpcore's own.
     extensions = {"timeout": {"connect": connect_timeout, "pool": connect_timeout}, "trace": trace}
-    return origin, httpcore.Request(call.method, url, headers=items, content=call.body, extensions=extensions)
+    return origin, httpcore.Request(call.method, url, headers=items, content=_Content(call.body), extensions=extensions)
 
 
 def needs(module: str, extra: str, what: str) -> None:
@@ -93,6 +94,32 @@ def may_renew(error: Exception) -> bool:
     import httpcore
 
     return isinstance(error, httpcore.ReadError | httpcore.WriteError | httpcore.RemoteProtocolError)
+
+
+class _Content:
+    """A request's body in one piece. httpcore's own is a generator, of which trio warns where the sending broke off."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((self._data,))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Pieces(iter(self))
+
+
+class _Pieces:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
 
 
 class Body:

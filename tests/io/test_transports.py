@@ -342,6 +342,16 @@ def test_an_answer_to_a_request_that_was_not_read_to_its_end_is_heard(world: str
         assert outcomes == [(["connected", 413], b"big")]
 
 
+def test_a_request_that_breaks_off_leaves_nothing_to_warn_of(world: str) -> None:
+    with Server([reset]) as server, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        server.head_only = True
+        outcomes = run_all(world, own_httpcore, [OneCall(server.url, body=b"x" * 8_000_000)])
+        gc.collect()
+    assert outcomes == [(["connected"], "connection")]
+    assert told == []
+
+
 def test_a_name_that_cannot_be_resolved_is_a_failure(world: str) -> None:
     ((events, failed),) = run_all(world, stream, [OneCall("http://nowhere.invalid/", told=True)])
     assert (events, failed.kind) == ([], "connection")
