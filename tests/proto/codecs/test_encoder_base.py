@@ -82,7 +82,7 @@ def test_no_dialect_can_say_this(api: str, request_: LlmRequest, part: str) -> N
 
 
 def test_a_request_with_nothing_odd_is_fine() -> None:
-    tools = [ToolDefinition("a"), ToolDefinition("b"), ProviderTool({"type": "web_search"})]
+    tools = (ToolDefinition("a"), ToolDefinition("b"), ProviderTool({"type": "web_search"}))
     options = ProviderOptions(extra_body={"n": None}, reasoning=None, cache_retention="long")
     check_request(LlmRequest("Hi", tools=tools, options=options))
 
