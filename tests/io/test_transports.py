@@ -10,7 +10,7 @@ import ssl
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +350,41 @@ def test_a_request_that_breaks_off_leaves_nothing_to_warn_of(world: str) -> None
         gc.collect()
     assert outcomes == [(["connected"], "connection")]
     assert told == []
+
+
+class Landing:
+    """A connection and its response, whose caller is cancelled at the very end of the body."""
+
+    closed = False
+
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.scope = scope
+
+    async def handle_async_request(self, request: Any) -> httpcore.Response:
+        return httpcore.Response(200, content=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    async def aclose(self) -> None:
+        self.closed = self.scope.cancel_called
+        self.scope.cancel()
+        await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_task_cancelled_at_the_end_of_a_body_closes_its_connection(backend: str) -> None:
+    async def main() -> bool:
+        transport = lash_io.aio.HttpcoreTransport()
+        with anyio.CancelScope() as scope:
+            landing = Landing(scope)
+            transport.connect = lambda origin: landing  # type: ignore[method-assign]
+            async with lash_io.aio.Run[Any](OneCall("http://x"), lash_io.aio.performers(transport)) as run:
+                await run.finish()
+        await anyio.wait_all_tasks_blocked()
+        return landing.closed
+
+    assert anyio.run(main, backend=backend)
 
 
 def test_a_name_that_cannot_be_resolved_is_a_failure(world: str) -> None:

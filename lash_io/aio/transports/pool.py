@@ -156,9 +156,9 @@ class HttpcoreFlight:
         return response
 
     async def _land(self) -> None:
-        response, self._response = self._response, None
-        connection, self._connection = self._connection, None
-        await response.aclose()
+        connection = self._connection
+        await self._response.aclose()  # who is cancelled here still has both, and closes them
+        self._response = self._connection = None
         if connection is not None and not self._shared and not connection.is_closed():
             self._transport.idle.give(self._origin, connection)
 
