@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lash_proto.providers import ProviderHandle
+from lash_proto.providers.presets import PRESETS
 
 from .world import environment
 
@@ -18,8 +19,11 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 
 
 def get_env_api_key(kind: str) -> str | None:
-    """The key that the environment holds for a provider kind; None where there is none, or it is empty."""
-    return _first(VARIABLES.get(kind, ()))
+    """The key that the environment holds for a provider kind or a preset; None where there is none, or it is empty."""
+    variables = VARIABLES.get(kind)
+    if variables is None:
+        variables = PRESETS[kind].variables if kind in PRESETS else ()
+    return _first(variables)
 
 
 def with_env_key(handle: ProviderHandle) -> ProviderHandle:

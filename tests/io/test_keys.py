@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lash_io import get_env_api_key
+from lash_io import Client, get_env_api_key
 from lash_io.keys import VARIABLES
-from lash_proto.providers import anthropic, google, openai
+from lash_proto.providers import anthropic, google, openai, openai_compatible
 
 
 def test_the_variables_are_those_that_the_handles_name() -> None:
@@ -35,3 +35,11 @@ def test_the_first_variable_that_says_something(
 
 def test_a_kind_without_variables_has_no_key() -> None:
     assert get_env_api_key("faux") is None
+
+
+def test_a_preset_names_the_variable_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "g")
+    assert get_env_api_key("groq") == "g"
+    assert get_env_api_key("ollama") is None
+    with Client(openai_compatible(preset="groq"), model="m") as client:
+        assert client.provider == openai_compatible("g", preset="groq")
