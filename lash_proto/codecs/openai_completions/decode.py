@@ -26,11 +26,11 @@ from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
 from ...values import Json, JsonDict, clean, get_dict, get_int, get_list, get_str
 from .._blocks import CallBlock, TextBlock
+from .._chat import FIELDS, STOPS, field_text, image_of, is_error, read_counts, usage_of
 from .._decoder import DialectDecoder
 from .calls import Calls, arguments_text
-from .media import Audio, image_of
-from .reasoning import FIELDS, Details, details_text, field_text, thinking_text
-from .usage import read_counts, usage_of
+from .media import Audio
+from .reasoning import Details, details_text, thinking_text
 
 # What a delta of reasoning holds as a rule.
 _PLAIN: Final = frozenset({"role", "content", FIELDS[0]})
@@ -45,23 +45,7 @@ _SELDOM: Final = frozenset(
 class ChatDecoder(DialectDecoder):
     """One Chat Completions response."""
 
-    STOPS: ClassVar[Mapping[str, StopReason]] = {
-        "stop": "stop",
-        "end": "stop",
-        "complete": "stop",
-        "eos": "stop",  # Together
-        "length": "length",
-        "model_length": "length",  # Mistral
-        "max_tokens": "length",
-        "tool_calls": "tool_use",
-        "function_call": "tool_use",
-        "content_filter": "content_filter",
-        "sensitive": "content_filter",  # GLM
-        "error": "error",  # OpenRouter, Mistral
-        "network_error": "error",  # GLM
-        "insufficient_system_resource": "error",  # DeepSeek
-        "model_context_window_exceeded": "error",  # z.ai
-    }
+    STOPS: ClassVar[Mapping[str, StopReason]] = STOPS
 
     compat: ChatCompat = field(factory=ChatCompat)
 
@@ -186,7 +170,7 @@ class ChatDecoder(DialectDecoder):
             whole = get_dict(whole, "provider")
         choices = get_list(whole, "choices")
         error = whole.get("error")
-        if not choices and not _is_error(whole):
+        if not choices and not is_error(whole):
             # The wrong endpoint, an echo, an answer of nothing: no events, but partial() has what it did say.
             self._begin(whole.get("id"), whole.get("model"), [])
             self._usage(whole.get("usage"), [])
@@ -458,10 +442,3 @@ class ChatDecoder(DialectDecoder):
         content = (*response.content, *late)
         stop = response.stop_reason if response.error else self._stop_reason(content)
         return evolve(response, content=content, stop_reason=stop)
-
-
-def _is_error(body: JsonDict) -> bool:
-    """Whether a body without choices is an error object (WIRE 2g), and not something else altogether."""
-    if body.get("error") or body.get("object") == "error" or body.get("detail"):
-        return True
-    return type(body.get("message")) is str and any(body.get(key) for key in ("code", "type", "statusCode"))

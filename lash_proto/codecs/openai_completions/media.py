@@ -1,31 +1,13 @@
-"""Pictures and sound in an answer: OpenRouter's `images`, OpenAI's `audio`."""
+"""Sound in an answer: OpenAI's `audio`."""
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 
 from attrs import define, field
 
-from ...messages import AudioPart, ImagePart, Origin
-from ...values import Json, JsonDict, clean, get_dict, get_int, get_str
-
-_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
-
-
-def image_of(image: Json, origin: Origin) -> ImagePart | None:
-    """An entry of `images`: an object with a URL inside, or a bare URL; None where there is none."""
-    url = image if type(image) is str else get_str(get_dict(image, "image_url"), "url") or get_str(image, "image_url")
-    if not url:
-        return None
-    match = _DATA_URL.match(url)
-    if match is not None:
-        try:
-            data = b64decode(url[match.end() :], validate=True)
-        except ValueError:  # kept as it came
-            return ImagePart(url=clean(url), origin=origin)
-        return ImagePart(data=data, media_type=clean(match[1]).lower() or "image/png", origin=origin)
-    return ImagePart(url=clean(url), origin=origin)
+from ...messages import AudioPart, Origin
+from ...values import JsonDict, clean, get_int, get_str
 
 
 @define

@@ -13,20 +13,10 @@ from typing import Any, Final
 from attrs import define, field
 
 from ...values import Json, JsonDict, get_list, get_str
-
-FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text")
-"""Names of the field, the first that is not empty counts: Chutes sends the same text under two of them."""
+from .._chat import FIELDS
 
 # The key that grows, by type of entry. Other types come whole.
 _GROWING: Final = {"reasoning.text": "text", "reasoning.summary": "summary"}
-
-
-def field_text(delta: JsonDict) -> tuple[str, str]:
-    """The reasoning that a delta or message holds in a field of its own, and the field's name."""
-    for name in FIELDS:
-        if name in delta and (text := delta[name]) and type(text) is str:
-            return name, text
-    return "", ""
 
 
 def details_text(details: Sequence[Json]) -> str:
