@@ -1,17 +1,96 @@
 """How servers of one dialect differ, as data. A flag here is the only way a codec becomes lenient or different.
 
 Defaults are the vendor's own server. One class a dialect; `ModelSpec.compat` holds the one that fits the codec, and a
-codec given none, or another dialect's, uses its defaults.
+codec given none, or another dialect's, uses its defaults. Each class tells by `rules` what of a conversation that
+began elsewhere its servers take.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .values import Value
+
+_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9_-]")
+_NINE: Final = re.compile(r"[A-Za-z0-9]{9}")
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+@frozen(weakref_slot=False)
+class TargetRules:
+    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4, 12.5). Kinds of parts go by the
+    word of their JSON form."""
+
+    id: re.Pattern[str]
+    """Call ids that are taken as they are."""
+    name: re.Pattern[str]
+    """Tool names that are taken as they are."""
+    id_length: int = 64
+    id_digest: int = 12
+    """Hex digits of a digest at the end of an id made fit, which keep apart what the rest would make alike."""
+    nine: bool = False
+    """Mistral's ids: nine letters and digits."""
+    name_length: int = 64
+    not_in_name: re.Pattern[str] = _NOT_PLAIN
+    user_parts: frozenset[str] = frozenset({"text", "image", "document", "audio"})
+    result_parts: frozenset[str] = frozenset({"text", "image", "document"})
+    custom_calls: bool = False
+    """Whether calls whose argument is free text are known; else it becomes the argument `input`."""
+    demoted_reasoning: bool = True
+    own_reasoning: bool = False
+    """Whether reasoning without an origin, the app's own, has a place."""
+
+    def call_id(self, id: str) -> str:
+        """The id as it is where it is taken, else the same other one each time."""
+        if self.id.fullmatch(id):
+            return id
+        digest = hashlib.sha256(id.encode("utf-8", "replace")).digest()
+        if self.nine:
+            number = int.from_bytes(digest, "big")
+            return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])
+        kept = _NOT_PLAIN.sub("_", id)[: self.id_length - self.id_digest - 1]
+        return f"{kept}_{digest.hex()[: self.id_digest]}"
+
+    def tool_name(self, name: str) -> str:
+        """The name as it is where it is taken, else the nearest that is."""
+        if self.name.fullmatch(name):
+            return name
+        fitted = self.not_in_name.sub("_", name)[: self.name_length]
+        return fitted if self.name.fullmatch(fitted) else f"_{fitted}"[: self.name_length]
+
+
+_CHAT_RULES: Final = TargetRules(
+    id=re.compile(r"[A-Za-z0-9_-]{1,40}"),
+    name=re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    id_length=40,
+    id_digest=8,
+    result_parts=frozenset({"text", "image"}),
+)
+_RESPONSES_RULES: Final = TargetRules(
+    id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
+    user_parts=frozenset({"text", "image", "document"}),
+    custom_calls=True,
+)
+_ANTHROPIC_RULES: Final = TargetRules(
+    id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
+    name_length=128,
+    user_parts=frozenset({"text", "image", "document"}),
+)
+_GOOGLE_RULES: Final = TargetRules(
+    id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
+    name=re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}"),
+    name_length=128,
+    not_in_name=re.compile(r"[^A-Za-z0-9_.:-]"),
+    result_parts=frozenset({"text", "image", "document", "audio"}),
+    own_reasoning=True,
+)
 
 ThinkingFormat: TypeAlias = Literal[
     "none", "openai", "openrouter", "deepseek", "zai", "together", "qwen", "qwen-chat-template", "string"
@@ -68,6 +147,21 @@ class ChatCompat(Value):
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     mistral: bool = False
     """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
+    demoted_reasoning: bool = True
+    """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
+    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+
+    @property
+    def rules(self) -> TargetRules:
+        """What this server takes of a conversation that began elsewhere."""
+        return evolve(
+            _CHAT_RULES,
+            id=_NINE if self.mistral else _CHAT_RULES.id,
+            nine=self.mistral,
+            custom_calls=self.custom_tools,
+            demoted_reasoning=self.demoted_reasoning,
+            own_reasoning=self.reasoning_content_required,
+        )
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -103,6 +197,14 @@ class ResponsesCompat(Value):
     """Headers that every request to the server has."""
     session_header: str | None = None
     """A header that carries `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
+    demoted_reasoning: bool = True
+    """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
+    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+
+    @property
+    def rules(self) -> TargetRules:
+        """What this server takes of a conversation that began elsewhere."""
+        return evolve(_RESPONSES_RULES, demoted_reasoning=self.demoted_reasoning)
 
 
 # The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
@@ -142,6 +244,15 @@ class AnthropicCompat(Value):
     """True: the server signs no thinking and wants it back with `signature: ""` (WIRE 4h)."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
+    demoted_reasoning: bool = False
+    """Whether reasoning of other models may be told as text. Claude takes it for an attempt to draw out its own
+    thoughts and refuses (AI_AND_PI 6)."""
+
+    @property
+    def rules(self) -> TargetRules:
+        """What this server takes of a conversation that began elsewhere."""
+        allowed = self.empty_signature_allowed
+        return evolve(_ANTHROPIC_RULES, demoted_reasoning=self.demoted_reasoning, own_reasoning=allowed)
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -165,6 +276,14 @@ class GoogleCompat(Value):
     """Whether mixing Google's tools with functions is asked for; Gemini 3 wants it, Vertex and older ones refuse it."""
     labels: bool = False
     """Whether `metadata` is sent as `labels`: Vertex and Code Assist have them, the Gemini API has not (WIRE 5b)."""
+    demoted_reasoning: bool = True
+    """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
+    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+
+    @property
+    def rules(self) -> TargetRules:
+        """What this server takes of a conversation that began elsewhere."""
+        return evolve(_GOOGLE_RULES, demoted_reasoning=self.demoted_reasoning)
 
 
 Compat: TypeAlias = ChatCompat | ResponsesCompat | AnthropicCompat | GoogleCompat

@@ -13,7 +13,6 @@ Decisions.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -48,18 +47,7 @@ TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 NAME_RULE = "names are 1 to 128 letters, digits, _ or -"
 FILES_BETA = "files-api-2025-04-14"
 
-_TOOL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/]+={0,2})")
-
-
-def tool_id(id: str) -> str:
-    """The id as it is where the server takes it, else the same other one each time (WIRE 12.4)."""
-    if _TOOL_ID.fullmatch(id):
-        return id
-    # The digest keeps apart what the replacement would make alike.
-    digest = hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()
-    return f"{_NOT_IN_ID.sub('_', id)[:51]}_{digest[:12]}"
 
 
 @define
@@ -158,7 +146,7 @@ class Conversation:
         raise UnsupportedRequest(f"{type(part).__name__} in a {where}", "only an assistant message can hold it")
 
     def _tool_result(self, message: ToolResultMessage, beside: list[JsonDict]) -> JsonDict:
-        result: JsonDict = {"type": "tool_result", "tool_use_id": tool_id(message.tool_call_id)}
+        result: JsonDict = {"type": "tool_result", "tool_use_id": self.compat.rules.call_id(message.tool_call_id)}
         content = message.content
         marked = not isinstance(content, str) and any(_is_breakpoint(part) for part in content)
         self.slots.append(Slot(result, "message", explicit=marked))
@@ -277,15 +265,15 @@ class Conversation:
         return {**block, **(part.provider_data or {})}
 
     def _tool_use(self, part: ToolCallPart) -> JsonDict:
-        name = part.name
-        if not TOOL_NAME.fullmatch(name):
-            name = _NOT_IN_ID.sub("_", name)[:128] or "_"
+        name = self.compat.rules.tool_name(part.name)
+        if name != part.name:
             self.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         arguments: Mapping[str, Any] = arguments_object(part)
         if part.kind == "custom":
             arguments = {"input": part.raw_arguments}
             self.note("the text of a custom tool call is sent as its argument `input`")
-        block: JsonDict = {"type": "tool_use", "id": tool_id(part.id), "name": name, "input": dict(arguments)}
+        block: JsonDict = {"type": "tool_use", "id": self.compat.rules.call_id(part.id), "name": name}
+        block["input"] = dict(arguments)
         if not self._is_foreign(part.origin):
             block.update(part.provider_data or {})
         return block

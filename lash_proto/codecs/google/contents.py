@@ -12,7 +12,6 @@ Decisions.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -69,7 +68,6 @@ DOCUMENTS: Final = frozenset(
 
 _Said: TypeAlias = TextPart | ReasoningPart | RefusalPart | OpaquePart | ImagePart | AudioPart | DocumentPart
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DATA_URL = re.compile(r"data:([^;,]+)(?:;[^;,]+)*;base64,(.+)", re.DOTALL)
 
 
@@ -200,7 +198,9 @@ class Contents:
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:
-        check_name(call.name, NAME, NAME_RULE)
+        name = self.compat.rules.tool_name(call.name)
+        if name != call.name:
+            self._note(f"the tool {call.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         arguments = arguments_object(call)
         if call.kind == "custom":
             self._note("a custom call is sent as a function call with its text in `input`")
@@ -208,11 +208,9 @@ class Contents:
         sent: str | None = None
         if call.id_sent or self.compat.call_ids_required:
             as_given = native and call.origin is not None
-            sent = call.id if as_given or _ID.fullmatch(call.id) else _fit_id(call.id)
-        self._calls[call.id] = (call.name, sent)
-        made: JsonDict = {
-            "functionCall": {**({"id": sent} if sent else {}), "name": call.name, "args": dict(arguments)}
-        }
+            sent = call.id if as_given else self.compat.rules.call_id(call.id)
+        self._calls[call.id] = (name, sent)
+        made: JsonDict = {"functionCall": {**({"id": sent} if sent else {}), "name": name, "args": dict(arguments)}}
         if native:
             made.update(call.provider_data or {})
         if first and (not native or call.origin is None) and self.compat.signature_sentinel:
@@ -262,9 +260,3 @@ class Contents:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
-
-
-def _fit_id(id: str) -> str:
-    """An id of another dialect by Gemini's rule; the digest keeps what differed different."""
-    digest = hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[:12]
-    return f"{re.sub('[^A-Za-z0-9_-]', '_', id)[:51]}_{digest}"

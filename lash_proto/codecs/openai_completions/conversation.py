@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -42,10 +41,6 @@ from .reasoning import replay_fields
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME_RULE: Final = "1 to 64 letters, digits, _ and -"
-
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_MISTRAL_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
-_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 PICTURE_PLACEHOLDER: Final = "(see attached image)"
 PICTURES_FOLLOW: Final = "Attached image(s) from tool result:"
@@ -216,9 +211,7 @@ class Conversation:
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
-        name = part.name
-        if not native and not NAME.fullmatch(name):
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "_"
+        name = part.name if native else self.compat.rules.tool_name(part.name)
         encoded: JsonDict
         if part.kind == "custom":
             encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
@@ -234,11 +227,7 @@ class Conversation:
         return encoded
 
     def _wire_id(self, id: str, *, native: bool) -> str:
-        if self.compat.mistral:
-            return id if _MISTRAL_ID.fullmatch(id) else _nine(id)
-        if native or _ID.fullmatch(id):
-            return id
-        return f"{re.sub(r'[^A-Za-z0-9_-]', '_', id)[:31]}_{_digest(id).hex()[:8]}"
+        return id if native and not self.compat.mistral else self.compat.rules.call_id(id)
 
 
 def _lives_in_content(part: Part) -> bool:
@@ -253,12 +242,3 @@ _ELSEWHERE: Final[frozenset[str]] = frozenset({"json", "file"})
 
 def _picture_url(part: ImagePart) -> str:
     return data_url(part.media_type or "image/png", part.data) if part.data is not None else part.url or ""
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
-
-
-def _nine(id: str) -> str:
-    number = int.from_bytes(_digest(id), "big")
-    return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])

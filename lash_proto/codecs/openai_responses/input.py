@@ -12,7 +12,6 @@ Decisions.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
@@ -47,8 +46,6 @@ MAX_BREAKPOINTS: Final = 4
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _DETAILS = ("auto", "low", "high", "original")
-_OLD_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_NOT_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @define
@@ -127,7 +124,9 @@ class InputItems:
             self.items.append({"role": "user", "content": content})
 
     def _result(self, message: ToolResultMessage, place: str) -> None:
-        id, kind, caller = self._calls.get(message.tool_call_id, (_call_id(message.tool_call_id), "function", None))
+        id, kind, caller = self._calls.get(
+            message.tool_call_id, (self.compat.rules.call_id(message.tool_call_id), "function", None)
+        )
         output: Any = message.content
         if not isinstance(output, str):
             content: list[JsonDict] = []
@@ -280,10 +279,9 @@ class InputItems:
 
     def _call(self, part: ToolCallPart, bare: bool) -> None:
         native = self._is_native(part.origin)
-        id = part.id if native and part.id else _call_id(part.id)
-        name = part.name
-        if _OLD_NAME.fullmatch(name) is None:  # models make up names, and OpenAI then refuses to hear them again
-            name = _NOT_NAME.sub("_", name)[:64] or "_"
+        id = part.id if native and part.id else self.compat.rules.call_id(part.id)
+        name = self.compat.rules.tool_name(part.name)
+        if name != part.name:  # models make up names, and OpenAI then refuses to hear them again
             self._note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {_RULE}")
         kept = dict(part.provider_data or {}) if native else {}
         if bare:
@@ -325,11 +323,3 @@ def _arguments(call: ToolCallPart) -> str:
     except (ValueError, TypeError) as error:
         rule = f"they hold a value that JSON cannot say ({error})"
         raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None
-
-
-def _call_id(id: str) -> str:
-    """A call id that Responses takes: as it is where it fits, else the same for the same id (WIRE 12.4)."""
-    if NAME.fullmatch(id):
-        return id
-    digest = hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[:16]
-    return f"{_NOT_NAME.sub('_', id)[:40]}_{digest}"

@@ -10,7 +10,6 @@ from attrs import evolve
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.anthropic_messages import AnthropicMessages, AnthropicOptions
-from lash_proto.codecs.anthropic_messages.content import tool_id
 from lash_proto.compat import AnthropicCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.messages import (
@@ -391,6 +390,7 @@ def test_the_text_of_a_custom_call_is_an_argument() -> None:
 
 def test_an_id_that_the_server_would_refuse_is_changed_the_same_way_in_call_and_result() -> None:
     id = "functions.f:0|fc_" + "x" * 60
+    tool_id = AnthropicCompat().rules.call_id
     changed = tool_id(id)
     assert tool_id("toolu_01-A_b") == "toolu_01-A_b"
     assert changed.startswith("functions_f_0_fc_xxx")
@@ -685,7 +685,11 @@ def test_a_tool_is_its_name_its_description_and_the_schema_of_an_object() -> Non
             "description": "Tells the weather.",
             "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
         },
-        {"name": "now", "input_schema": {"type": "object", "properties": {}}, "strict": True},
+        {
+            "name": "now",
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
+            "strict": True,
+        },
     ]
 
 
@@ -856,7 +860,7 @@ def test_zero_tokens_only_fill_the_cache() -> None:
     assert json.loads(http(LlmRequest("Hi", max_output_tokens=0), stream=False).body)["max_tokens"] == 0
     rule = "max_output_tokens 0: no streaming, thinking, forced tool or output format go with it"
     assert refusal(max_output_tokens=0) == rule
-    schema = JsonSchema("n", {"type": "object"})
+    schema = JsonSchema("n", {"type": "object", "properties": {}})
     with pytest.raises(UnsupportedRequest, match="output format"):
         http(LlmRequest("Hi", max_output_tokens=0, output=schema), stream=False)
 

@@ -256,10 +256,15 @@ def test_arguments_that_were_no_json_go_back_empty() -> None:
     assert model(call) == [{"functionCall": {"id": "c", "name": "f", "args": {}}}]
 
 
-@pytest.mark.parametrize("name", ["1st", "a b", "ä", "", "x" * 129])
-def test_a_name_that_gemini_refuses_is_refused_before(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fitted"), [("1st", "_1st"), ("a b", "a_b"), ("ä", "_"), ("", "_"), ("x" * 129, "x" * 128)]
+)
+def test_a_made_up_name_that_gemini_refuses_is_made_fit_in_call_and_result(name: str, fitted: str) -> None:
+    call = AssistantMessage([ToolCallPart("c", name, origin=OURS)])
+    said, heard = encoded(call, ToolResultMessage("c", "1", name))
+    assert said["parts"][0]["functionCall"]["name"] == heard["parts"][0]["functionResponse"]["name"] == fitted
     with pytest.raises(UnsupportedRequest, match="tool name"):
-        model(ToolCallPart("c", name))
+        encoded(ToolResultMessage("c", "1", name or "?"))
 
 
 # --- results ---------------------------------------------------------------------------------------------------------

@@ -650,11 +650,11 @@ def test_what_a_model_cannot_have_said_here_is_refused() -> None:
 
 def test_ids_and_names_that_responses_refuses_are_made_fit_call_and_result_alike() -> None:
     long = "toolu:" + "x" * 100
-    digest = hashlib.sha256(long.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(long.encode()).hexdigest()[:12]
     call = ToolCallPart(long, "my.tool", origin=THEIRS)
     http = encode(LlmRequest([AssistantMessage([call]), ToolResultMessage(long, "1"), ToolResultMessage("a b", "2")]))
     found = json.loads(http.body)["input"]
-    assert found[0]["call_id"] == found[1]["call_id"] == f"toolu_{'x' * 34}_{digest}"
+    assert found[0]["call_id"] == found[1]["call_id"] == f"toolu_{'x' * 45}_{digest}"
     assert found[0]["name"] == "my_tool"
     assert found[2]["call_id"].startswith("a_b_")
     assert [note.split(":")[0] for note in http.notes] == [
