@@ -376,8 +376,9 @@ class Landing:
 def test_a_task_cancelled_at_the_end_of_a_body_closes_its_connection(backend: str) -> None:
     async def main() -> bool:
         transport = lash_io.aio.HttpcoreTransport()
-        with anyio.CancelScope() as scope:
-            landing = Landing(scope)
+        scope = anyio.CancelScope()
+        landing = Landing(scope)
+        with scope:
             transport.connect = lambda origin: landing  # type: ignore[method-assign]
             async with lash_io.aio.Run[Any](OneCall("http://x"), lash_io.aio.performers(transport)) as run:
                 await run.finish()
