@@ -17,6 +17,7 @@ from typing import Self
 import attrs
 import h11
 
+from lash_proto.codec import Route
 from lash_proto.faux import Answer, FauxProvider
 from lash_proto.providers import ProviderHandle
 
@@ -62,8 +63,12 @@ class FauxServer:
 
     def aim(self, handle: ProviderHandle) -> ProviderHandle:
         """The handle with its calls sent here: the base URL keeps its path and loses its host."""
-        path = "/" + handle.route.base_url.split("://", 1)[-1].partition("/")[2]
-        return attrs.evolve(handle, route=attrs.evolve(handle.route, base_url=self.url + path.rstrip("/")))
+        pictures = None if handle.pictures is None else self._aimed(handle.pictures)
+        return attrs.evolve(handle, route=self._aimed(handle.route), pictures=pictures)
+
+    def _aimed(self, route: Route) -> Route:
+        path = "/" + route.base_url.split("://", 1)[-1].partition("/")[2]
+        return attrs.evolve(route, base_url=self.url + path.rstrip("/"))
 
     def close(self) -> None:
         """Stop serving and drop every connection, those in mid-stream too. Twice does no harm."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .codecs.anthropic_messages.options import AnthropicOptions as AnthropicOptions
     from .codecs.google.options import GoogleOptions as GoogleOptions
     from .codecs.openai_completions.options import ChatOptions as ChatOptions
+    from .codecs.openai_images.options import ImagesOptions as ImagesOptions
     from .codecs.openai_responses.options import ResponsesOptions as ResponsesOptions
+    from .codecs.openrouter_images.options import OpenRouterImagesOptions as OpenRouterImagesOptions
     from .compat import AnthropicCompat as AnthropicCompat
     from .compat import ChatCompat as ChatCompat
     from .compat import GoogleCompat as GoogleCompat
@@ -110,7 +112,9 @@ _WHERE: dict[str, str] = {
         "codecs.anthropic_messages.options": "AnthropicOptions",
         "codecs.google.options": "GoogleOptions",
         "codecs.openai_completions.options": "ChatOptions",
+        "codecs.openai_images.options": "ImagesOptions",
         "codecs.openai_responses.options": "ResponsesOptions",
+        "codecs.openrouter_images.options": "OpenRouterImagesOptions",
         "compat": "AnthropicCompat ChatCompat GoogleCompat ResponsesCompat",
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
@@ -173,6 +177,7 @@ __all__ = [
     "Ids",
     "ImagePart",
     "ImageRequest",
+    "ImagesOptions",
     "InternalServerError",
     "JsonFormError",
     "JsonObject",
@@ -187,6 +192,7 @@ __all__ = [
     "ModelSpec",
     "NotFoundError",
     "OpaquePart",
+    "OpenRouterImagesOptions",
     "Origin",
     "OverloadedError",
     "PartAdded",

@@ -86,7 +86,10 @@ class Auth(Protocol):
 
 @frozen(weakref_slot=False)
 class Route:
-    """Where calls go and in which dialect. `headers` are the route's own, below the codec's and the caller's."""
+    """Where calls go and in which dialect; on a handle's route for pictures the codec is an ImageCodec.
+
+    `headers` are the route's own, below the codec's and the caller's.
+    """
 
     base_url: str
     codec: Codec

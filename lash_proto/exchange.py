@@ -15,7 +15,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from attrs import define, evolve, field
 
@@ -26,7 +26,7 @@ from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_
 from .happenings import BodyEnded, BodyReceived, Cancelled, Connected, Failed, Happening, HeadReceived, Woke
 from .http import HttpRequest, join_url, merge_headers
 from .machine import Done, Ids
-from .messages import LlmRequest, ProviderOptions
+from .messages import ImageRequest, LlmRequest, ProviderOptions
 from .models import ModelSpec
 from .replies import (
     Attempt,
@@ -55,7 +55,8 @@ _NO_OUTPUT = (ResponseStart, UsageUpdate)
 
 @define
 class Exchange:
-    """One model call over HTTP. Gives the stream's events, ResponseEnd last of them, then `Done(LlmResponse)`.
+    """One model call over HTTP, for words or pictures. Gives the stream's events, ResponseEnd last of them, then
+    `Done(LlmResponse)`.
 
     Failures of the world are in the response's `error`; only a request that cannot be sent raises, from `start`:
     UnsupportedRequest, MissingCredential. `seed` is what jitter is made from. A whole call in one JSON body
@@ -64,7 +65,7 @@ class Exchange:
 
     route: Route
     auth: Auth
-    request: LlmRequest
+    request: LlmRequest | ImageRequest
     model: ModelSpec
     provider: str | None = None
     stream: bool = True
@@ -101,7 +102,8 @@ class Exchange:
         self._first_event = options.get("first_event_timeout", FIRST_EVENT_TIMEOUT)
         if not self.stream:
             self._first_event = _longer(self._first_event, self._reasoning_idle)
-        self._http = self.route.codec.encode(self.request, self.model, stream=self.stream)
+        codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
+        self._http = codec.encode(self.request, self.model, stream=self.stream)
         self.auth.headers()  # a missing credential is told before any effect
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total

@@ -277,7 +277,9 @@ _TAGGED = (
     "codecs.anthropic_messages.options",
     "codecs.google.options",
     "codecs.openai_completions.options",
+    "codecs.openai_images.options",
     "codecs.openai_responses.options",
+    "codecs.openrouter_images.options",
 )
 """The modules whose classes have a JSON form, less what these import."""
 

@@ -16,7 +16,7 @@ import pytest
 from lash_io.aio.transports.stream import StreamTransport as AioStreamTransport
 from lash_io.blocking.transports.stream import StreamTransport
 from lash_io.faux_server import FauxServer
-from lash_proto import CallHttp, TextPart, ToolCallPart
+from lash_proto import CallHttp, ImagePart, TextPart, ToolCallPart
 from lash_proto.faux import FauxCall, FauxProvider, FauxReply
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -44,7 +44,9 @@ BLOCKS = blocks(README.read_text(encoding="utf-8"))
 
 
 def answer(call: FauxCall) -> FauxReply:
-    """A call of the tool where there is one that has not answered yet, else a sentence."""
+    """A picture where one is asked for, a call of the tool where there is one to answer, else a sentence."""
+    if call.api.endswith("-images"):
+        return FauxReply((ImagePart(data=b"\x89PNG", media_type="image/png"),))
     if call.body.get("tools") and "tool_result" not in json.dumps(call.body):
         return FauxReply((TextPart("Let me look. "), ToolCallPart("call_1", "weather", {"city": "Oslo"})))
     return FauxReply("Hi there.")
@@ -63,7 +65,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FauxProvider]:
                 return plain(self, attrs.evolve(call, url=url))
 
             monkeypatch.setattr(transport, "open", redirected)
-        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
             monkeypatch.setenv(name, "made-up")
         yield server.provider
 

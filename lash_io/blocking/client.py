@@ -11,7 +11,7 @@ from typing import Any, Self
 from lash_proto.errors import error_of
 from lash_proto.exchange import Exchange
 from lash_proto.failures import LashError, LocalProtocolError
-from lash_proto.messages import ProviderOptions
+from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle
 from lash_proto.replies import LlmResponse, StreamEvent, TextDelta
@@ -20,6 +20,7 @@ from lash_proto.values import Secret
 from ..cancel import CancelToken
 from ..keys import with_env_key
 from ..log import log_attempts
+from ..pictures import PicturePrompt, image_request_of
 from ..requests import Prompt, provider_of, request_of
 from ..world import CLOCK, Clock, entropy
 from .driver import Run, Transport, performers
@@ -101,6 +102,29 @@ class Client:
         """The answer as it comes: `with client.stream(...) as stream`. Takes and raises what `complete` does."""
         return self._open(prompt, knobs, model, api_key, cancel, raise_errors, True)
 
+    def generate_images(
+        self,
+        prompt: PicturePrompt,
+        *,
+        model: str | ModelSpec | None = None,
+        api_key: str | Secret | None = None,
+        cancel: CancelToken | None = None,
+        raise_errors: bool | None = None,
+        **knobs: Any,
+    ) -> LlmResponse:
+        """Pictures: `response.images`. A prompt with pictures in it asks for others made from them.
+
+        `knobs` are fields of ImageRequest and of the options of the provider's pictures; TypeError for any other.
+
+        Raises what `complete` does, and UnsupportedRequest where the provider makes no pictures.
+        """
+        handle = self.provider.with_key(api_key) if api_key else self.provider
+        request = image_request_of(prompt, knobs, self.options, handle.picture_options_type)
+        with self._ask(handle, request, model, cancel, raise_errors, False) as answer:
+            for _ in answer:
+                pass
+            return answer.response
+
     def _open(
         self,
         prompt: Prompt,
@@ -111,11 +135,22 @@ class Client:
         raise_errors: bool | None,
         stream: bool,
     ) -> Stream:
+        handle = self.provider.with_key(api_key) if api_key else self.provider
+        request = request_of(prompt, knobs, self.options, handle.options_type)
+        return self._ask(handle, request, model, cancel, raise_errors, stream)
+
+    def _ask(
+        self,
+        handle: ProviderHandle,
+        request: LlmRequest | ImageRequest,
+        model: str | ModelSpec | None,
+        cancel: CancelToken | None,
+        raise_errors: bool | None,
+        stream: bool,
+    ) -> Stream:
         chosen = self.model if model is None else model
         if chosen is None:
             raise TypeError("no model: give one to the client or to the call")
-        handle = self.provider.with_key(api_key) if api_key else self.provider
-        request = request_of(prompt, knobs, self.options, handle.options_type)
         exchange = handle.exchange(request, chosen, stream=stream, seed=entropy(16))
         run: Run[LlmResponse] = Run(exchange, self._performers, clock=self._clock, cancel=cancel)
         return Stream(exchange, run, self._raise_errors if raise_errors is None else raise_errors, cancel)

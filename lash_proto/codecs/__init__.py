@@ -15,6 +15,7 @@ _WHERE: Final[dict[str, tuple[str, str]]] = {
     "google-generative-ai": (".google", "GoogleGenerativeAI"),
     "google-code-assist": (".google", "GoogleCodeAssist"),
     "openai-images": (".openai_images", "OpenAIImages"),
+    "openrouter-images": (".openrouter_images", "OpenRouterImages"),
 }
 
 

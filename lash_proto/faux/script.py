@@ -17,7 +17,8 @@ from attrs import define, evolve, field, frozen
 from ..failures import FailureKind
 from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Headers, Json, Value, parse_json
+from ..values import Headers, Json, Value, header, parse_json
+from .form import read_form
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -103,12 +104,14 @@ class FauxDialect(Protocol):
         ...
 
 
-# In the order they are asked. Each file knows its own paths; no two share one.
+# In the order they are asked. Each file knows its own paths; pictures and chat, which share one, differ in the body.
 DIALECTS: tuple[str, ...] = (
     "anthropic_messages",
     "openai_responses",
+    "openrouter_images",
     "openai_completions",
     "google",
+    "openai_images",
 )
 
 Scripted = FauxReply | Callable[[FauxCall], FauxReply]
@@ -135,10 +138,12 @@ class FauxProvider:
 
     def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Answer:
         """The response to one request. `path` may hold a query and a prefix before the dialect's own path."""
-        try:
-            parsed: Any = parse_json(body.decode()) if body else None
-        except ValueError:
-            return _plain(400, "the request body is not JSON")
+        parsed: Any = read_form(header(headers, "content-type") or "", body)
+        if parsed is None:
+            try:
+                parsed = parse_json(body.decode()) if body else None
+            except ValueError:
+                return _plain(400, "the request body is not JSON")
         for name in DIALECTS:
             dialect = cast("FauxDialect", import_module(f".{name}", __package__))
             call = dialect.recognise(method, path, parsed)

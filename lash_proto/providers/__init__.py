@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._google_oauth import google_oauth
     from ._openai import openai
     from ._openai_compatible import openai_compatible
+    from ._openrouter import openrouter
     from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
     from .registry import from_spec, kinds, make_handle, register, register_all, split_model
 
@@ -28,6 +29,7 @@ _WHERE = {
     "google_oauth": "._google_oauth",
     "openai": "._openai",
     "openai_compatible": "._openai_compatible",
+    "openrouter": "._openrouter",
     "KeyAuth": ".handle",
     "ModelPolicy": ".handle",
     "ProviderHandle": ".handle",
@@ -56,6 +58,7 @@ __all__ = [
     "make_handle",
     "openai",
     "openai_compatible",
+    "openrouter",
     "register",
     "register_all",
     "split_model",

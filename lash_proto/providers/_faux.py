@@ -20,6 +20,7 @@ from ..values import Secret
 from .handle import KeyAuth, ProviderHandle
 
 BASE_URL = "http://faux.invalid"
+PICTURES = "openai-images"
 
 # Where a real server of each dialect has its base URL, so that paths are recognised.
 _BASES = {"openai-completions": BASE_URL + "/v1", "openai-responses": BASE_URL + "/v1"}
@@ -36,10 +37,14 @@ def faux(
     replies: Iterable[Scripted | str] | FauxProvider = (),
     *,
     api: str = "anthropic-messages",
+    pictures: str = PICTURES,
     api_key: str | Secret | None = None,
     options: ProviderOptions | None = None,
 ) -> FauxHandle:
-    """A handle whose provider gives `replies` in order, in the dialect `api`; after them it says who it is."""
+    """A handle whose provider gives `replies` in order, in the dialect `api`; after them it says who it is.
+
+    Asked for pictures it gives those among the replies, in the dialect `pictures`.
+    """
     if isinstance(replies, FauxProvider):
         provider = replies
     else:
@@ -48,9 +53,10 @@ def faux(
     codec: Any = evolve(cast("Any", CODECS[api]), provider="faux")
     return FauxHandle(
         kind="faux",
-        state={"api": api},
+        state={"api": api} if pictures == PICTURES else {"api": api, "pictures": pictures},
         auth=auth.with_key(api_key) if api_key else auth,
         route=Route(_BASES.get(api, BASE_URL), codec),
         options=options or ProviderOptions(),
+        pictures=Route(BASE_URL + "/v1", evolve(cast("Any", CODECS[pictures]), provider="faux")),
         provider=provider,
     )

@@ -1,4 +1,4 @@
-"""OpenAI by its Responses API, and by nothing else: another server is `openai-compatible` (WIRE 1a)."""
+"""OpenAI by its Responses API, pictures by its Images API: another server is `openai-compatible` (WIRE 1a, 6.1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VARIABLES = ("OPENAI_API_KEY",)
 
 
 def openai(api_key: str | Secret | None = None, *, options: ProviderOptions | None = None) -> ProviderHandle:
-    """OpenAI's own models, over Responses."""
+    """OpenAI's own models, over Responses; pictures over Images."""
     auth = KeyAuth("openai", "authorization", prefix="Bearer ", variables=VARIABLES)
     codec = evolve(cast("Any", CODECS["openai-responses"]), provider="openai")
     return ProviderHandle(
@@ -26,4 +26,5 @@ def openai(api_key: str | Secret | None = None, *, options: ProviderOptions | No
         auth=auth.with_key(api_key) if api_key else auth,
         route=Route(BASE_URL, codec),
         options=options or ProviderOptions(),
+        pictures=Route(BASE_URL, evolve(cast("Any", CODECS["openai-images"]), provider="openai")),
     )

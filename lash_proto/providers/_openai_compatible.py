@@ -60,6 +60,9 @@ def openai_compatible(
         "api_version": api_version,
         "key_header": key_header,
     }
+    drawn: Any = evolve(cast("Any", CODECS[known.pictures]), provider="openai-compatible")
+    if api_version is not None and known.pictures == "openai-images":
+        drawn = evolve(drawn, api_version=api_version)
     policy: ModelPolicy = CompatByModel(known.by_model) if flags is None and known.by_model else AsNamed()
     return ProviderHandle(
         kind="openai-compatible",
@@ -68,6 +71,7 @@ def openai_compatible(
         route=Route(url, codec),
         policy=policy,
         options=options or ProviderOptions(),
+        pictures=Route(url, drawn),
     )
 
 

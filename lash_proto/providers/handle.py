@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Protocol
 from attrs import evolve, field, frozen
 
 from ..codec import Auth, Route
-from ..errors import MissingCredential
+from ..errors import MissingCredential, UnsupportedRequest
 from ..exchange import Exchange
 from ..http import HeaderItems
 from ..machine import Ids, Machine
-from ..messages import LlmRequest, ProviderOptions
+from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
 from ..values import Secret, Value
 
@@ -84,7 +84,7 @@ class ProviderHandle:
     """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
 
     `readiness` is a machine to be run once before the first call, None where there is nothing to make ready. `options`
-    fill in what a request leaves unset.
+    fill in what a request leaves unset. `pictures` is the route of an ImageRequest, None where the kind makes none.
     """
 
     kind: str
@@ -94,6 +94,7 @@ class ProviderHandle:
     readiness: Machine[Any] | None = None
     policy: ModelPolicy = AsNamed()
     options: ProviderOptions = field(factory=ProviderOptions)
+    pictures: Route | None = None
 
     @property
     def spec(self) -> ProviderSpec:
@@ -111,6 +112,11 @@ class ProviderHandle:
         return getattr(self.route.codec, "options_type", ProviderOptions)
 
     @property
+    def picture_options_type(self) -> type[ProviderOptions]:
+        """The same for pictures."""
+        return getattr(self.pictures and self.pictures.codec, "options_type", ProviderOptions)
+
+    @property
     def has_key(self) -> bool:
         """Whether a credential is there, or none is needed."""
         return not isinstance(self.auth, KeyAuth) or bool(self.auth.key)
@@ -121,7 +127,7 @@ class ProviderHandle:
 
     def exchange(
         self,
-        request: LlmRequest,
+        request: LlmRequest | ImageRequest,
         model: str | ModelSpec,
         *,
         stream: bool = True,
@@ -129,11 +135,17 @@ class ProviderHandle:
         ids: Ids | None = None,
         retry_after_output: bool | None = None,
     ) -> Exchange:
-        """The machine for one call. What the request leaves unset comes from the handle."""
+        """The machine for one call. What the request leaves unset comes from the handle.
+
+        Raises UnsupportedRequest for pictures from a kind that makes none.
+        """
+        route = self.pictures if isinstance(request, ImageRequest) else self.route
+        if route is None:
+            raise UnsupportedRequest("an ImageRequest", f"the kind {self.kind} makes no pictures")
         options = request.options.over(self.options)
         allowed = options.get("retry_after_output", False) if retry_after_output is None else retry_after_output
         return Exchange(
-            route=self.route,
+            route=route,
             auth=self.auth,
             request=evolve(request, options=options),
             model=self.policy.spec(model),

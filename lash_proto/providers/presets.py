@@ -8,7 +8,7 @@ Flags in `by_model` hold for models whose ids begin so: OpenRouter puts the make
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from attrs import evolve, frozen
 
@@ -25,6 +25,7 @@ class Preset:
     compat: ChatCompat = ChatCompat()
     by_model: tuple[tuple[str, ChatCompat], ...] = ()
     key_header: str = "authorization"
+    pictures: Literal["openai-images", "openrouter-images"] = "openai-images"
 
 
 @frozen(weakref_slot=False)
@@ -56,6 +57,7 @@ PRESETS: Final[dict[str, Preset]] = {
         variables=("OPENROUTER_API_KEY",),
         compat=_OPENROUTER,
         by_model=(("anthropic/", evolve(_OPENROUTER, cache_marks="anthropic")),),
+        pictures="openrouter-images",
     ),
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",

@@ -11,11 +11,12 @@ from attrs import evolve
 import lash_proto
 from lash_proto import providers
 from lash_proto.codecs import CODECS
+from lash_proto.codecs.openai_images import ImagesOptions
 from lash_proto.compat import CODEX, ChatCompat
-from lash_proto.errors import MissingCredential
+from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.faux import FauxProvider, FauxReply
 from lash_proto.machine import Ids
-from lash_proto.messages import LlmRequest, ProviderOptions
+from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
 from lash_proto.providers import (
     FauxHandle,
@@ -32,6 +33,7 @@ from lash_proto.providers import (
     make_handle,
     openai,
     openai_compatible,
+    openrouter,
     register,
     register_all,
     registry,
@@ -176,6 +178,11 @@ FLAGS = ChatCompat(finish_reason_required=False)
         (google_oauth(KEY), {"base_url": "https://cloudcode-pa.googleapis.com"}),
         (google_oauth(KEY, project="p"), {"base_url": "https://cloudcode-pa.googleapis.com", "project": "p"}),
         (faux(api="openai-responses"), {"api": "openai-responses"}),
+        (
+            faux(pictures="openrouter-images"),
+            {"api": "anthropic-messages", "pictures": "openrouter-images"},
+        ),
+        (openrouter(KEY), {"base_url": "https://openrouter.ai/api/v1"}),
     ],
 )
 def test_a_spec_makes_the_handle_again_with_the_key_given_anew(made: ProviderHandle, state: dict[str, Any]) -> None:
@@ -185,7 +192,7 @@ def test_a_spec_makes_the_handle_again_with_the_key_given_anew(made: ProviderHan
     spec = from_json(form)
     assert isinstance(spec, ProviderSpec)
     again = from_spec(spec, api_key=KEY)
-    assert (again.kind, again.route, again.spec) == (made.kind, made.route, made.spec)
+    assert (again.kind, again.route, again.pictures, again.spec) == (made.kind, made.route, made.pictures, made.spec)
     assert again.auth == made.with_key(KEY).auth
 
 
@@ -205,7 +212,7 @@ def test_options_of_the_handle_fill_in_what_the_request_leaves_unset() -> None:
     assert not openai(KEY).exchange(LlmRequest("Hi"), "m", stream=False).stream
 
 
-@pytest.mark.parametrize("api", [api for api in CODECS if api != "openai-images"])
+@pytest.mark.parametrize("api", [api for api in CODECS if not api.endswith("-images")])
 def test_the_faux_provider_answers_in_every_dialect(api: str) -> None:
     made = faux(["One.", FauxReply("Two."), lambda call: FauxReply(f"{call.model}.")], api=api)
     assert isinstance(made, FauxHandle)
@@ -250,7 +257,16 @@ def test_registering_all_twice_does_no_harm_and_keeps_what_was_registered_by_han
     register_all()
     register_all()
     assert make_handle("openai") is mine
-    assert set(kinds()) >= {"openai", "openai-compatible", "codex", "anthropic", "google_oauth", "google", "faux"}
+    assert set(kinds()) >= {
+        "openai",
+        "openai-compatible",
+        "codex",
+        "anthropic",
+        "google_oauth",
+        "google",
+        "openrouter",
+        "faux",
+    }
     assert make_handle("anthropic", api_key=KEY).kind == "anthropic"
 
 
@@ -268,7 +284,38 @@ def test_a_model_is_named_by_kind_and_name() -> None:
             split_model(text)
 
 
+@pytest.mark.parametrize(
+    ("made", "url"),
+    [
+        (openai(KEY), "https://api.openai.com/v1/images/generations"),
+        (openai_compatible(KEY, base_url=LOCAL), LOCAL + "/images/generations"),
+        (
+            openai_compatible(KEY, preset="azure", base_url=LOCAL, api_version="v1"),
+            LOCAL + "/images/generations?api-version=v1",
+        ),
+        (openai_compatible(KEY, preset="openrouter"), "https://openrouter.ai/api/v1/chat/completions"),
+        (openrouter(KEY), "https://openrouter.ai/api/v1/chat/completions"),
+        (faux(), "http://faux.invalid/v1/images/generations"),
+    ],
+)
+def test_pictures_have_a_route_of_their_own(made: ProviderHandle, url: str) -> None:
+    exchange = made.exchange(ImageRequest("An otter"), "m", stream=False)
+    (effect,) = exchange.start(0.0)
+    assert (effect.url, exchange.provider) == (url, made.kind)
+
+
+def test_a_kind_without_pictures_and_one_with_nothing_else_say_so() -> None:
+    with pytest.raises(UnsupportedRequest, match="the kind codex makes no pictures"):
+        codex(KEY).exchange(ImageRequest("An otter"), "m")
+    assert codex(KEY).picture_options_type is ProviderOptions
+    with pytest.raises(MissingCredential, match=r"set OPENROUTER_API_KEY, or give one to openrouter\(\.\.\.\)"):
+        openrouter().exchange(ImageRequest("An otter"), "m").start(0.0)
+    with pytest.raises(UnsupportedRequest, match="a conversation: the dialect makes pictures from an ImageRequest"):
+        first_call(openrouter(KEY))
+
+
 def test_a_handle_knows_the_options_of_its_dialect() -> None:
+    assert openai().picture_options_type is ImagesOptions
     assert issubclass(anthropic().options_type, ProviderOptions)
     assert evolve(openai(), route=evolve(openai().route, codec=Tiny())).options_type is ProviderOptions
 

@@ -398,7 +398,7 @@ def test_a_dialect_that_says_nothing_is_found_out() -> None:
 
 
 def test_codecs_are_found_by_name_and_made_once() -> None:
-    assert len(CODECS) == len(list(CODECS)) == 6
+    assert len(CODECS) == len(list(CODECS)) == 7
     assert CODECS["openai-completions"] is CODECS["openai-completions"]
     assert [CODECS[api].api for api in CODECS] == list(CODECS)
     assert repr(CODECS).startswith("CODECS(openai-completions, ")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 
 from lash_proto.codecs import CODECS
-from lash_proto.codecs.openai_images import ImagesDecoder, OpenAIImages
+from lash_proto.codecs.openai_images import ImagesDecoder, ImagesOptions, OpenAIImages
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.failures import RemoteProtocolError
 from lash_proto.messages import ImagePart, ImageRequest, OpaquePart, Origin, ProviderOptions, TextPart
 from lash_proto.models import ModelSpec
 from lash_proto.replies import PartAdded, ResponseStart, StreamEvent, UsageUpdate
 from lash_proto.usage import LlmUsage
+from lash_proto.values import Secret
 
 MADE = Origin(None, "openai-images", None)
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_TEXT = "iVBORw0KGgo="
+SOURCE = ImagePart(data=PNG, media_type="image/png")
 
 
 def decoder(content_type: str = "application/json") -> ImagesDecoder:
@@ -166,7 +169,11 @@ def test_what_is_not_said_is_not_sent() -> None:
         (ImageRequest(""), "prompt"),
         (ImageRequest((TextPart(" "),)), "prompt"),
         (ImageRequest("x" * 32_001), "prompt of 32001 characters"),
-        (ImageRequest((TextPart("x"), ImagePart(data=PNG, media_type="image/png"))), "ImagePart in a prompt"),
+        (ImageRequest((TextPart("x"), *[SOURCE] * 17)), "17 pictures in a prompt"),
+        (ImageRequest((TextPart("x"), ImagePart(url="https://x/1.png"))), "a picture without bytes"),
+        (ImageRequest((TextPart("x"), ImagePart(data=b"x", media_type="image/gif"))), "a picture of type image/gif"),
+        (ImageRequest("x", options=ImagesOptions(mask=SOURCE)), "mask"),
+        (ImageRequest((TextPart("x"), SOURCE), options=ProviderOptions(extra_body={"a": [math.nan]})), "request"),
         (ImageRequest("x", n=0), "n 0"),
         (ImageRequest("x", n=11), "n 11"),
         (ImageRequest("x", format="bmp"), "format 'bmp'"),
@@ -176,3 +183,67 @@ def test_what_the_api_would_refuse_is_refused_before(request_: ImageRequest, par
     with pytest.raises(UnsupportedRequest) as caught:
         OpenAIImages().encode(request_, "gpt-image-2")
     assert caught.value.part == part
+
+
+def test_a_knob_of_its_own_goes_under_its_own_name() -> None:
+    options = ImagesOptions(background="transparent", output_compression=0, moderation="low")
+    http = OpenAIImages().encode(ImageRequest("An otter", options=options), "gpt-image-2")
+    assert json.loads(http.body) == {
+        "model": "gpt-image-2",
+        "prompt": "An otter",
+        "background": "transparent",
+        "output_compression": 0,
+        "moderation": "low",
+    }
+    masked = ImagesOptions(mask=SOURCE)
+    assert ImagesOptions.from_json(masked.to_json()) == masked
+
+
+# By hand after RFC 7578; the boundary is named by its parts, whatever it is.
+EDIT = (
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="model"\r\n\r\ngpt-image-2\r\n'
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="prompt"\r\n\r\nA hat, bitte \xc3\xbc\r\n'
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="n"\r\n\r\n2\r\n'
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n'
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="a%22b%0D%0A"\r\n\r\n{"c":1}\r\n'
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="image"; filename="image-1.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n" + PNG + b"\r\n"
+    b"--BOUNDARY\r\n"
+    b'Content-Disposition: form-data; name="mask"; filename="mask.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n" + PNG + b"\r\n"
+    b"--BOUNDARY--\r\n"
+)
+
+
+def test_with_a_picture_to_start_from_it_is_an_edit_in_a_form() -> None:
+    options = ImagesOptions(
+        mask=SOURCE, extra_body={'a"b\r\n': {"c": 1}, "size": None}, extra_headers={"X-A": "1", "x-b": Secret("s")}
+    )
+    request = ImageRequest((TextPart("A hat, bitte ü"), SOURCE), n=2, size="auto", options=options)
+    http = OpenAIImages().encode(request, "gpt-image-2", stream=True)
+    headers = dict(http.headers)
+    kind, _, boundary = headers.pop("content-type").partition("; boundary=")
+    assert (http.method, http.path, kind) == ("POST", "/images/edits", "multipart/form-data")
+    assert headers == {"accept": "text/event-stream", "x-a": "1"}
+    assert http.body == EDIT.replace(b"BOUNDARY", boundary.encode())
+    assert OpenAIImages().encode(request, "gpt-image-2", stream=True) == http
+
+
+def test_several_pictures_to_start_from_are_a_list() -> None:
+    photo = ImagePart(data=b"x", media_type="image/jpeg")
+    http = OpenAIImages().encode(ImageRequest((TextPart("Both"), SOURCE, photo)), "gpt-image-2")
+    assert dict(http.headers)["accept"] == "application/json"
+    assert http.body.count(b'name="image[]"; filename="image-') == 2
+    assert b'filename="image-2.jpeg"\r\nContent-Type: image/jpeg\r\n\r\nx\r\n' in http.body
+
+
+def test_azure_has_a_classic_query() -> None:
+    codec = OpenAIImages(api_version="2025-04-01-preview")
+    for prompt, path in (("x", "/images/generations"), ((TextPart("x"), SOURCE), "/images/edits")):
+        assert codec.encode(ImageRequest(prompt), "m").path == f"{path}?api-version=2025-04-01-preview"
