@@ -300,7 +300,7 @@ class Conversation:
         if part.type == "container":
             self.container = dict(part.data)
             return None
-        return dict(part.data)
+        return {"type": part.type, **part.data}
 
 
 _THINKING = frozenset({"thinking", "redacted_thinking"})

@@ -252,6 +252,7 @@ def test_a_document_has_a_title_a_context_and_may_be_cited() -> None:
 def test_a_block_of_the_callers_own_goes_as_it_stands() -> None:
     upload = {"type": "container_upload", "file_id": "file_1"}
     assert user(OpaquePart("container_upload", upload)) == [upload]
+    assert user(OpaquePart("container_upload", {"file_id": "f"})) == [{"type": "container_upload", "file_id": "f"}]
 
 
 @pytest.mark.parametrize(
