@@ -18,6 +18,7 @@ from lash_proto.messages import (
 )
 from lash_proto.providers import make_handle, register_all, split_model
 from lash_proto.providers.handle import ProviderHandle
+from lash_proto.schema import output_of
 
 Prompt: TypeAlias = str | Message | Iterable[Message] | LlmRequest
 """What can be asked: a text, a message, a conversation, or a whole request."""
@@ -34,8 +35,8 @@ def request_of(
     """The request for a prompt and its keywords, which are fields of LlmRequest or of its options.
 
     `options` are the client's, `dialect` the class of options that the provider's dialect knows. A keyword beats the
-    prompt's own request, and that beats the client. TypeError for a keyword that is neither, and for options of another
-    dialect.
+    prompt's own request, and that beats the client. `output` may be a type or a JSON Schema. TypeError for a keyword
+    that is neither, for options of another dialect, and for a type that JSON cannot say.
     """
     knobs = dict(knobs)
     said: ProviderOptions | None = knobs.pop("options", None)
@@ -55,6 +56,7 @@ def request_of(
     unknown = sorted(knobs.keys() - known)
     if unknown:
         raise TypeError(f"unknown option {unknown[0]!r}: neither LlmRequest nor {type(options).__name__} has it")
+    settings["output"] = output_of(settings.get("output", request.output))
     return evolve(request, options=evolve(options, **knobs), **settings)
 
 

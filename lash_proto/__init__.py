@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .errors import InternalServerError as InternalServerError
     from .errors import MissingCredential as MissingCredential
     from .errors import NotFoundError as NotFoundError
+    from .errors import OutputError as OutputError
     from .errors import OverloadedError as OverloadedError
     from .errors import PermissionDeniedError as PermissionDeniedError
     from .errors import QuotaExceededError as QuotaExceededError
@@ -98,6 +99,9 @@ if TYPE_CHECKING:
     from .replies import ToolCallEnd as ToolCallEnd
     from .replies import ToolCallStart as ToolCallStart
     from .replies import UsageUpdate as UsageUpdate
+    from .schema import output_of as output_of
+    from .schema import parse_output as parse_output
+    from .schema import schema_of as schema_of
     from .usage import LlmUsage as LlmUsage
     from .values import UNSET as UNSET
     from .values import JsonFormError as JsonFormError
@@ -118,7 +122,7 @@ _WHERE: dict[str, str] = {
         "compat": "AnthropicCompat ChatCompat GoogleCompat ResponsesCompat",
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
-        " ContextOverflowError InternalServerError MissingCredential NotFoundError OverloadedError"
+        " ContextOverflowError InternalServerError MissingCredential NotFoundError OutputError OverloadedError"
         " PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
         "exchange": "Exchange",
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
@@ -132,6 +136,7 @@ _WHERE: dict[str, str] = {
         "models": "ModelSpec",
         "replies": "Attempt AttemptReset LlmResponse PartAdded ReasoningDelta ReasoningEnd ReasoningStart ResponseEnd"
         " ResponseStart TextDelta TextEnd TextStart ToolCallDelta ToolCallEnd ToolCallStart UsageUpdate",
+        "schema": "output_of parse_output schema_of",
         "usage": "LlmUsage",
         "values": "UNSET JsonFormError Secret from_json to_json",
     }.items()
@@ -194,6 +199,7 @@ __all__ = [
     "OpaquePart",
     "OpenRouterImagesOptions",
     "Origin",
+    "OutputError",
     "OverloadedError",
     "PartAdded",
     "PermissionDeniedError",
@@ -232,6 +238,9 @@ __all__ = [
     "Woke",
     "__version__",
     "from_json",
+    "output_of",
+    "parse_output",
+    "schema_of",
     "to_json",
 ]
 

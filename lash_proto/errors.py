@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .failures import Failure, FailureKind, LashError, LocalProtocolError, RemoteProtocolError
 
@@ -22,6 +22,7 @@ __all__ = [
     "LocalProtocolError",
     "MissingCredential",
     "NotFoundError",
+    "OutputError",
     "OverloadedError",
     "PermissionDeniedError",
     "QuotaExceededError",
@@ -43,6 +44,21 @@ class UnsupportedRequest(LashError, ValueError):
 
     def __reduce__(self) -> tuple[type[UnsupportedRequest], tuple[str, str]]:
         return type(self), (self.part, self.rule)
+
+
+class OutputError(LashError, ValueError):
+    """A reply is not what was asked for. `path` is a JSON Pointer into it, `""` for the whole; `rule` says why.
+
+    `response` is the reply; `failure` is None, for the call itself went well.
+    """
+
+    def __init__(self, path: str, rule: str, *, response: LlmResponse | None = None) -> None:
+        super().__init__(f"{path}: {rule}" if path else rule, response=response)
+        self.path = path
+        self.rule = rule
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.path, self.rule), self.__dict__
 
 
 class MissingCredential(LashError):

@@ -26,7 +26,7 @@ REQUIRED = frozenset({"attrs", "attr", "h11", "lash_proto"})
 # Imported on first use, and only where installed.
 OPTIONAL = {
     "lash_proto/values.py": {"msgspec"},
-    "lash_proto/schema.py": {"jsonschema"},
+    "lash_proto/schema.py": {"jsonschema", "referencing"},
     "lash_proto/prices.py": {"genai_prices"},
     "lash_proto/http.py": {"brotli", "zstandard"},
 }

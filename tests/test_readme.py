@@ -73,7 +73,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FauxProvider]:
 @pytest.mark.parametrize("block", [pytest.param(block, id=f"{block.heading}, line {block.line}") for block in BLOCKS])
 def test_the_code_in_the_readme_runs(block: Block, provider: FauxProvider) -> None:
     tree = ast.increment_lineno(ast.parse(block.code), block.line - 1)
-    exec(compile(tree, str(README), "exec"), {"__name__": "__main__"})
+    exec(compile(tree, str(README), "exec", dont_inherit=True), {"__name__": "__main__"})
     asks_a_provider = "Client(" in block.code and "faux(" not in block.code
     assert bool(provider.calls) == asks_a_provider
 

@@ -48,6 +48,7 @@ def test_the_tree_is_that_of_the_design() -> None:
         "LocalProtocolError": "LashError",
         "UnsupportedRequest": "LashError",
         "MissingCredential": "LashError",
+        "OutputError": "LashError",
         "APIConnectionError": "APIError",
         "APITimeoutError": "APIConnectionError",
         "StreamTruncatedError": "APIError",

@@ -22,6 +22,7 @@ from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefinition
 from ...models import ModelSpec
+from ...schema import no_parameters, project
 from ...values import JsonDict
 from .._encoder import check_name, check_request, http_request
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
@@ -116,16 +117,14 @@ class Encoding:
     def _tool(self, tool: ToolDefinition) -> JsonDict:
         if tool.kind == "custom":
             raise UnsupportedRequest(f"custom tool {tool.name!r}", "tools of the Messages API take JSON arguments")
-        schema: JsonDict = {"type": "object", **(tool.parameters or {"properties": {}})}
-        if schema["type"] != "object":
-            raise UnsupportedRequest(f"parameters of tool {tool.name!r}", "the schema must be of an object")
-        for key in ("anyOf", "oneOf", "allOf"):
-            if key in schema:
-                raise UnsupportedRequest(f"parameters of tool {tool.name!r}", f"the schema may not begin with {key}")
+        strict = tool.strict is True
+        said = tool.parameters or no_parameters(strict=strict)
+        made = project(said, "anthropic", "tool", strict=strict, where=f"parameters of tool {tool.name!r}")
+        self.talk.notes += made.changes
         wire: JsonDict = {"name": check_name(tool.name, TOOL_NAME, NAME_RULE)}
         if tool.description:
             wire["description"] = tool.description
-        wire["input_schema"] = schema
+        wire["input_schema"] = dict(made.schema)
         if tool.strict is not None:
             wire["strict"] = tool.strict
         return wire
@@ -170,7 +169,9 @@ class Encoding:
             raise UnsupportedRequest("output JsonObject", "the Messages API has no free JSON mode: use JsonSchema")
         if self.talk.cited:
             raise UnsupportedRequest("output JsonSchema", "it does not go together with documents to be cited")
-        self.config["format"] = {"type": "json_schema", "schema": dict(output.schema)}
+        made = project(output.schema, "anthropic", "output", where="output")
+        self.talk.notes += made.changes
+        self.config["format"] = {"type": "json_schema", "schema": dict(made.schema)}
 
     def _add_thinking(self) -> int:
         """`thinking` and the effort; returns the budget, 0 where there is none."""

@@ -10,11 +10,11 @@ from urllib.parse import quote
 from ...compat import GoogleCompat
 from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
+from ...schema import Purpose, project
 from ...values import Json, JsonDict
 from .._encoder import check_name, check_request
 from .contents import NAME, NAME_RULE, Contents
 from .options import GoogleOptions
-from .schema import json_schema, openapi_schema
 
 MAX_STOPS: Final = 5
 
@@ -122,13 +122,20 @@ def _function(tool: ToolDefinition, compat: GoogleCompat, notes: list[str]) -> J
         raise UnsupportedRequest(where, "Gemini has functions only, no tools that take free text")
     made: JsonDict = {"name": tool.name, "description": tool.description}
     if tool.parameters is not None:
+        schema = _schema(tool.parameters, "tool", where, compat, notes)
         if compat.json_schema:
-            made["parametersJsonSchema"] = json_schema(tool.parameters, where)
-        else:
-            schema = openapi_schema(tool.parameters, where, notes)
-            if schema.get("properties"):  # "should be non-empty for OBJECT type", says the server
-                made["parameters"] = schema
+            made["parametersJsonSchema"] = schema
+        elif schema.get("properties"):  # "should be non-empty for OBJECT type", says the server
+            made["parameters"] = schema
     return made
+
+
+def _schema(
+    schema: Mapping[str, Any], purpose: Purpose, where: str, compat: GoogleCompat, notes: list[str]
+) -> Mapping[str, Any]:
+    made = project(schema, "google" if compat.json_schema else "google-openapi", purpose, where=where)
+    notes += made.changes
+    return made.schema
 
 
 def _calling(choice: str | None, names: list[str]) -> JsonDict:
@@ -161,10 +168,9 @@ def _config(request: LlmRequest, options: ProviderOptions, compat: GoogleCompat,
             said[key] = list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
     if request.output is not None:
         said["responseMimeType"] = "application/json"
-    if isinstance(request.output, JsonSchema) and compat.json_schema:
-        said["responseJsonSchema"] = json_schema(request.output.schema, "output")
-    elif isinstance(request.output, JsonSchema):
-        said["responseSchema"] = openapi_schema(request.output.schema, "output", notes)
+    if isinstance(request.output, JsonSchema):
+        schema = _schema(request.output.schema, "output", "output", compat, notes)
+        said["responseJsonSchema" if compat.json_schema else "responseSchema"] = schema
     said["thinkingConfig"] = _thinking(options, compat, notes) or None
     return {key: value for key, value in said.items() if value is not None}
 

@@ -12,6 +12,7 @@ from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import JsonObject, JsonSchema, LlmRequest, Origin, ToolDefinition
 from ...models import ModelSpec
+from ...schema import no_parameters, project
 from ...values import JsonDict
 from .._encoder import check_name, check_request, http_request
 from .conversation import NAME, NAME_RULE, Conversation
@@ -52,7 +53,7 @@ def encode(
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])
     if request.output is not None:
-        body["response_format"] = _response_format(request.output, compat)
+        body["response_format"] = _response_format(request.output, compat, notes)
     body |= thinking_fields(compat, options.get("reasoning"), notes)
     if options.get("expose_thinking") and compat.thinking_format == "openai":
         notes.append("the server has no switch that shows reasoning")
@@ -115,8 +116,12 @@ def _function(tool: ToolDefinition, compat: ChatCompat, notes: list[str]) -> Jso
     function: JsonDict = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
+    strict = tool.strict is True and compat.strict_tools
     # Some servers refuse a function without parameters; an object without properties says the same.
-    function["parameters"] = {"type": "object", "properties": {}} if tool.parameters is None else dict(tool.parameters)
+    parameters = no_parameters(strict=strict) if tool.parameters is None else tool.parameters
+    made = project(parameters, "openai", "tool", strict=strict, where=f"parameters of tool {tool.name!r}")
+    notes += made.changes
+    function["parameters"] = dict(made.schema)
     if tool.strict is not None:
         if compat.strict_tools:
             function["strict"] = tool.strict
@@ -151,13 +156,15 @@ def _tool_choice(choice: str, kinds: Mapping[str, str], compat: ChatCompat) -> s
     return {"type": kind, kind: {"name": choice}}
 
 
-def _response_format(output: JsonObject | JsonSchema, compat: ChatCompat) -> JsonDict:
+def _response_format(output: JsonObject | JsonSchema, compat: ChatCompat, notes: list[str]) -> JsonDict:
     if isinstance(output, JsonObject):
         return {"type": "json_object"}
     if not compat.json_schema:
         raise UnsupportedRequest("output of a schema", "the server has only JsonObject")
     check_name(output.name, NAME, NAME_RULE, "schema name")
-    schema: dict[str, Any] = {"name": output.name, "schema": dict(output.schema), "strict": output.strict}
+    made = project(output.schema, "openai", "output", strict=output.strict, where="output")
+    notes += made.changes
+    schema: dict[str, Any] = {"name": output.name, "schema": dict(made.schema), "strict": output.strict}
     return {"type": "json_schema", "json_schema": schema}
 
 

@@ -20,6 +20,7 @@ from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, TextPart, Tool, ToolDefinition
 from ...models import ModelSpec
+from ...schema import project
 from ...values import Json, JsonDict
 from .._encoder import check_name, check_request, http_request
 from .input import NAME, InputItems
@@ -81,8 +82,8 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
         items.add(message, f"messages[{number}]")
     items.keep_latest_marks()
     body["input"] = items.items
-    _tools(request, compat, body)
-    _output(request, options, body)
+    _tools(request, compat, body, notes)
+    _output(request, options, body, notes)
     _reasoning(options, compat, body)
     _sampling(request, options, compat, body, notes)
     _cache(request, options, compat, body, notes)
@@ -141,9 +142,9 @@ def _system(request: LlmRequest, compat: ResponsesCompat, items: InputItems, not
     return text
 
 
-def _tools(request: LlmRequest, compat: ResponsesCompat, body: JsonDict) -> None:
+def _tools(request: LlmRequest, compat: ResponsesCompat, body: JsonDict, notes: list[str]) -> None:
     if request.tools:
-        body["tools"] = [_tool(tool, compat) for tool in request.tools]
+        body["tools"] = [_tool(tool, compat, notes) for tool in request.tools]
     choice = request.tool_choice
     if choice in ("auto", "none"):
         if request.tools:  # without tools both mean nothing
@@ -159,7 +160,7 @@ def _tools(request: LlmRequest, compat: ResponsesCompat, body: JsonDict) -> None
         body["parallel_tool_calls"] = parallel
 
 
-def _tool(tool: Tool, compat: ResponsesCompat) -> JsonDict:
+def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
     if not isinstance(tool, ToolDefinition):
         return dict(tool.data)
     item: JsonDict = {"type": tool.kind, "name": check_name(tool.name, NAME, _NAME_RULE)}
@@ -169,8 +170,13 @@ def _tool(tool: Tool, compat: ResponsesCompat) -> JsonDict:
         if tool.format is not None:
             item["format"] = tool.format
         return item
-    item["parameters"] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
-    item["strict"] = compat.strict_tools if tool.strict is None else tool.strict
+    strict = compat.strict_tools if tool.strict is None else tool.strict
+    parameters: Mapping[str, Any] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
+    where = f"parameters of tool {tool.name!r}"
+    made = project(parameters, "openai", "tool", strict=strict is True, where=where)
+    notes += made.changes
+    item["parameters"] = made.schema
+    item["strict"] = strict
     return item
 
 
@@ -190,12 +196,14 @@ def _named_choice(name: str, tools: tuple[Tool, ...]) -> JsonDict:
     raise UnsupportedRequest(f"tool_choice {name!r}", "the request has no tool of that name")
 
 
-def _output(request: LlmRequest, options: ProviderOptions, body: JsonDict) -> None:
+def _output(request: LlmRequest, options: ProviderOptions, body: JsonDict, notes: list[str]) -> None:
     text: JsonDict = {}
     output = request.output
     if isinstance(output, JsonSchema):
         name = check_name(output.name, NAME, _NAME_RULE, "schema name")
-        text["format"] = {"type": "json_schema", "name": name, "schema": output.schema, "strict": output.strict}
+        made = project(output.schema, "openai", "output", strict=output.strict, where="output")
+        notes += made.changes
+        text["format"] = {"type": "json_schema", "name": name, "schema": made.schema, "strict": output.strict}
     elif output is not None:
         text["format"] = {"type": "json_object"}
     verbosity = _option(options, "verbosity")

@@ -9,7 +9,6 @@ import pytest
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.google import GoogleCodeAssist, GoogleGenerativeAI, GoogleOptions
-from lash_proto.codecs.google.schema import json_schema, openapi_schema
 from lash_proto.compat import ChatCompat, GoogleCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.messages import (
@@ -349,100 +348,6 @@ def test_a_function_in_the_older_form_of_schema() -> None:
         },
         {"name": "g", "description": ""},
     ]
-
-
-# --- schemas ---------------------------------------------------------------------------------------------------------
-
-
-def test_const_becomes_an_enum_of_one_wherever_a_schema_stands() -> None:
-    schema = {
-        "$defs": {"T": {"const": 1}},
-        "properties": {"const": {"const": "a"}, "default": {"default": {"const": 1}}},
-        "anyOf": [{"const": None}, True],
-        "items": {"const": 2, "enum": [2, 3]},
-        "additionalProperties": False,
-        "type": "object",
-    }
-    assert json_schema(schema, "it") == {
-        "$defs": {"T": {"enum": [1]}},
-        "properties": {"const": {"enum": ["a"]}, "default": {"default": {"const": 1}}},
-        "anyOf": [{"enum": [None]}, True],
-        "items": {"enum": [2, 3]},
-        "additionalProperties": False,
-        "type": "object",
-    }
-
-
-@pytest.mark.parametrize(
-    ("schema", "made"),
-    [
-        ({"type": "string", "format": "date", "$schema": "x"}, {"type": "STRING", "format": "date"}),
-        ({"type": ["string", "null"]}, {"nullable": True, "type": "STRING"}),
-        ({"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}),
-        ({"type": ["null"]}, {"nullable": True}),
-        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"nullable": True, "type": "STRING"}),
-        ({"anyOf": [{"type": "null"}]}, {"nullable": True}),
-        (
-            {"oneOf": [{"type": "string"}, {"type": "number"}]},
-            {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]},
-        ),
-        ({"allOf": [{"type": "string"}]}, {"type": "STRING"}),
-        ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
-        ({"type": "array"}, {"type": "ARRAY", "items": {}}),
-        ({"type": "array", "items": True}, {"type": "ARRAY", "items": {}}),
-        ({"type": "object", "properties": {}, "required": ["a"]}, {"type": "OBJECT"}),
-        (
-            {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]},
-            {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}, "required": ["a"]},
-        ),
-        (
-            {"properties": {"a": {"$ref": "#/$defs/a~1b", "title": "A"}}, "$defs": {"a/b": {"type": "string"}}},
-            {"properties": {"a": {"type": "STRING", "title": "A"}}},
-        ),
-    ],
-)
-def test_a_schema_in_the_openapi_subset(schema: dict[str, Any], made: dict[str, Any]) -> None:
-    notes: list[str] = []
-    assert openapi_schema(schema, "it", notes) == made
-    assert notes == []
-
-
-def test_what_the_subset_lacks_is_left_out_and_noted() -> None:
-    notes: list[str] = []
-    schema = {
-        "type": "object",
-        "properties": {"a": {"type": "number", "exclusiveMinimum": 0}, "b": {"type": "integer", "enum": [1, 2]}},
-        "allOf": [{}, {}],
-        "additionalProperties": False,
-    }
-    assert openapi_schema(schema, "tool 'f'", notes) == {
-        "type": "OBJECT",
-        "properties": {"a": {"type": "NUMBER"}, "b": {"type": "INTEGER"}},
-    }
-    lost = "exclusiveMinimum, enum, allOf, additionalProperties"
-    assert notes == [f"tool 'f': the schema's {lost} left out, which this model's form of schema lacks"]
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"$ref": "#"},
-        {"$ref": "#/$defs/T", "$defs": {"T": {"properties": {"t": {"$ref": "#/$defs/T"}}}}},
-        {"$ref": "#/$defs/T"},
-        {"$ref": "#/type/x", "type": "object"},
-        {"$ref": "https://example.com/schema"},
-    ],
-)
-def test_a_schema_that_refers_to_itself_or_elsewhere_is_refused(schema: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedRequest, match="refers to"):
-        openapi_schema(schema, "it", [])
-
-
-def test_a_schema_without_an_end_is_refused() -> None:
-    endless: dict[str, Any] = {}
-    endless["items"] = endless
-    with pytest.raises(UnsupportedRequest, match="nested too deep"):
-        json_schema(endless, "it")
 
 
 # --- options ---------------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def test_what_cannot_be_said_is_refused_by_name(request_: LlmRequest, part: str)
 @pytest.mark.parametrize(
     ("request_", "compat"),
     [
-        (LlmRequest("Hi", output=JsonSchema("n", {})), {"json_schema": False}),
+        (LlmRequest("Hi", output=JsonSchema("n", {}, strict=False)), {"json_schema": False}),
         (LlmRequest("Hi", tools=[ToolDefinition("f", kind="custom")]), {"custom_tools": False}),
         (LlmRequest([UserMessage([DocumentPart(file_id="f")])]), {"mistral": True}),
     ],
@@ -365,7 +365,12 @@ def test_tools_and_what_is_said_about_them() -> None:
             "function": {
                 "name": "weather",
                 "description": "Tells it.",
-                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+                "parameters": {
+                    "type": "object",
+                    "properties": {"city": {"type": ["string", "null"]}},
+                    "additionalProperties": False,
+                    "required": ["city"],
+                },
                 "strict": True,
             },
         },

@@ -342,7 +342,7 @@ def test_of_many_breakpoints_the_latest_four_are_sent() -> None:
 
 
 def test_tools_are_flat_and_say_whether_they_are_strict() -> None:
-    schema = {"type": "object", "properties": {}}
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
     grammar = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
     tools = (
         ToolDefinition("f", parameters=schema, strict=True),

@@ -1,0 +1,269 @@
+"""What was asked for becomes a schema, and the reply what was asked for."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pickle
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import attrs
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from referencing import Registry
+
+from lash_proto.codecs import CODECS
+from lash_proto.errors import LashError, OutputError, UnsupportedRequest
+from lash_proto.messages import JsonObject, JsonSchema, LlmRequest, Part, RefusalPart, TextPart
+from lash_proto.replies import LlmResponse
+from lash_proto.schema import Misfit, check_value, output_of, parse_output, schema_of
+from tests.strategies import JSON
+
+
+@dataclass
+class City:
+    name: str
+    people: int | None = None
+    tags: list[str] | str = "none"
+
+
+def reply(*said: str | Part, stop: Any = "stop") -> LlmResponse:
+    return LlmResponse(tuple([TextPart(part) if isinstance(part, str) else part for part in said]), stop)
+
+
+@pytest.fixture
+def without_jsonschema(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = importlib.import_module
+
+    def missing(name: str, package: str | None = None) -> Any:
+        if name == "jsonschema":
+            raise ImportError(name)
+        return plain(name, package)
+
+    monkeypatch.setattr("lash_proto.schema.import_module", missing)
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_type_a_schema_or_an_output_is_what_a_request_takes() -> None:
+    schema = {"type": "object"}
+    assert output_of(None) is None
+    assert output_of(JsonObject()) == JsonObject()
+    assert output_of(JsonSchema("n", schema)) == JsonSchema("n", schema)
+    assert output_of(schema) == JsonSchema("output", schema)
+    assert output_of(City) == JsonSchema("City", schema_of(City))
+    assert output_of(City, "town", strict=False) == JsonSchema("town", schema_of(City), False)
+    assert output_of(list[int]) == JsonSchema("output", schema_of(list[int]))
+    assert output_of(int | str) == JsonSchema("output", schema_of(int | str))
+    odd = type("Größe[int]" + "x" * 80, (City,), {})
+    made = output_of(odd)
+    assert isinstance(made, JsonSchema)
+    assert made.name == "Gr_e_int_" + "x" * 55  # 64 characters
+
+
+@pytest.mark.parametrize(
+    ("api", "where"),
+    [
+        ("openai-responses", lambda body: body["text"]["format"]["schema"]),
+        ("openai-completions", lambda body: body["response_format"]["json_schema"]["schema"]),
+        ("anthropic-messages", lambda body: body["output_config"]["format"]["schema"]),
+        ("google-generative-ai", lambda body: body["generationConfig"]["responseJsonSchema"]),
+    ],
+)
+def test_a_type_goes_out_in_every_dialect_with_notes_of_what_was_changed(api: str, where: Any) -> None:
+    http = CODECS[api].encode(LlmRequest("Hi", output=output_of(City)), "m")
+    sent = where(json.loads(http.body))
+    assert sent["properties"]["name"] == {"type": "string"}
+    assert sent["additionalProperties"] is False
+    strict = api.startswith("openai")
+    assert sent["required"] == (["name", "people", "tags"] if strict else ["name"])
+    assert [note.split(":")[0] for note in http.notes] == (["output"] if strict else [])
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_becomes_the_type() -> None:
+    assert parse_output(reply(' {"name": "Oslo",', ' "people": 7} '), City) == City("Oslo", 7)
+    assert parse_output(reply('{"name": "Oslo"}'), output_of(City)) == {"name": "Oslo"}
+    assert parse_output(reply("[1, 2]"), list[int]) == [1, 2]
+    assert parse_output(reply("[1, 2]"), {"type": "array"}) == [1, 2]
+
+
+def test_commentary_is_no_part_of_the_answer() -> None:
+    said = reply(TextPart("Let me see.", phase="commentary"), TextPart("3", phase="final_answer"))
+    assert parse_output(said, int) == 3
+
+
+def test_a_null_for_what_was_left_out_is_taken_out() -> None:
+    """Strict mode has no optional keys, so the model says null; `tags` is not nullable, and gets its default."""
+    text = '{"name": "Oslo", "people": null, "tags": null}'
+    assert parse_output(reply(text), City) == City("Oslo")
+    assert parse_output(reply(text), schema_of(City)) == {"name": "Oslo", "people": None}
+
+
+@dataclass
+class Circle:
+    kind: Any
+    radius: float = 1.0
+
+
+NUMBER = {"type": "number"}
+
+
+def shape(kind: str, *required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"kind": {"const": kind}, **properties}, "required": ["kind", *required]}
+
+
+NESTED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "shapes": {
+            "type": "array",
+            "items": {"anyOf": [{"$ref": "#/$defs/circle"}, shape("square", "side", side=NUMBER, name=NUMBER)]},
+        },
+        "open": {"type": "object", "additionalProperties": {"oneOf": [{"$ref": "#/$defs/circle"}, {"type": "null"}]}},
+        "rows": {"oneOf": [{"type": "null"}, {"type": "array", "items": {"$ref": "#/$defs/circle"}}]},
+        "all": {},
+        "never": False,
+        "both": {"enum": [1, None]},
+        "word": {"enum": [1]},
+        "constant": {"const": 1},
+        "tuple": {"type": "array", "prefixItems": [{"type": "null"}]},
+        "loop": {"$ref": "#/$defs/loop"},
+    },
+    "$defs": {"circle": shape("circle", radius=NUMBER), "loop": {"$ref": "#/$defs/loop"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        ({"shapes": [{"kind": "circle", "radius": None}]}, {"shapes": [{"kind": "circle"}]}),
+        ({"shapes": [{"kind": "square", "side": 1, "name": None}]}, {"shapes": [{"kind": "square", "side": 1}]}),
+        (
+            {"open": {"a": {"kind": "circle", "radius": None}, "b": None}},
+            {"open": {"a": {"kind": "circle"}, "b": None}},
+        ),
+        ({"rows": [{"kind": "circle", "radius": None}]}, {"rows": [{"kind": "circle"}]}),
+        ({"rows": None, "all": None, "both": None}, {"rows": None, "all": None, "both": None}),
+        ({"never": None, "word": None, "constant": None, "tuple": [None], "loop": None}, {"tuple": [None]}),
+        ({"unknown": None, "all": {"a": None}}, {"unknown": None, "all": {"a": None}}),
+        ({"open": {"a": {"kind": "other", "x": None}}}, {"open": {"a": {"kind": "other", "x": None}}}),
+    ],
+)
+def test_nulls_are_taken_out_only_where_none_may_be(value: Any, left: Any) -> None:
+    assert parse_output(reply(json.dumps(value)), NESTED, check=False) == left
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "rule"),
+    [
+        (reply('{"name": 5}'), "/name", "5 is not of type 'string'"),
+        (reply('{"people": 5}'), "", "'name' is a required property"),
+        (reply("Sure! {}"), "", "the reply is not JSON"),
+        (reply('```json\n{"name": "x"}\n```'), "", "the reply is not JSON"),
+        (reply('{"name": NaN}'), "", "the reply is not JSON"),
+        (reply(), "", "the reply is not JSON"),
+        (reply('{"name": "x"}', stop="length"), "", "the reply is no whole answer, it ended with length"),
+        (reply('{"name": "x"}', stop="aborted"), "", "the reply is no whole answer, it ended with aborted"),
+        (reply(RefusalPart("I will not."), stop="refusal"), "", "the model declined: I will not."),
+    ],
+)
+def test_a_reply_that_is_not_what_was_asked_for_says_where_and_why(said: LlmResponse, path: str, rule: str) -> None:
+    with pytest.raises(OutputError) as error:
+        parse_output(said, City)
+    assert error.value.path == path
+    assert error.value.rule.startswith(rule)
+    assert error.value.response is said
+    assert error.value.failure is None
+    assert isinstance(error.value, LashError)
+    assert isinstance(error.value, ValueError)
+    copied = pickle.loads(pickle.dumps(error.value))
+    assert (str(copied), copied.path, copied.response) == (str(error.value), path, said)
+
+
+def test_a_type_checks_itself_where_jsonschema_is_not_installed(without_jsonschema: None) -> None:
+    assert parse_output(reply('{"name": "Oslo"}'), City) == City("Oslo")
+    with pytest.raises(OutputError, match="/name: expected string"):
+        parse_output(reply('{"name": 5}'), City)
+    assert parse_output(reply("5"), {"type": "string"}) == 5
+    with pytest.raises(ImportError, match=r"lash-llm\[tools\]"):
+        parse_output(reply("5"), {"type": "string"}, check=True)
+
+
+@attrs.frozen
+class Small:
+    n: int = attrs.field(validator=attrs.validators.lt(10))
+
+
+def test_a_class_may_refuse_what_the_schema_takes() -> None:
+    with pytest.raises(OutputError) as error:
+        parse_output(reply('{"n": 10}'), Small)
+    assert error.value.rule == "Small refuses it: 'n' must be < 10: 10"
+
+
+def test_checking_can_be_turned_off() -> None:
+    assert parse_output(reply("5"), {"type": "string"}, check=False) == 5
+
+
+# --- checking --------------------------------------------------------------------------------------------------------
+
+
+def test_a_remote_reference_raises_and_touches_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a socket was touched")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, touched)
+    remote = {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema.json"}}}
+    with pytest.raises(Misfit, match="the schema cannot be applied .*Unresolvable"):
+        check_value({"a": 1}, remote)
+    with pytest.raises(OutputError, match="cannot be applied"):
+        parse_output(reply('{"a": 1}'), remote)
+
+
+def test_a_schema_names_its_own_draft() -> None:
+    old = {"$schema": "http://json-schema.org/draft-07/schema#", "items": {"$ref": "#/definitions/a", "type": "null"}}
+    old["definitions"] = {"a": {"type": "integer"}}
+    check_value([1], old)  # before 2019-09, what stood beside $ref was passed over
+    with pytest.raises(Misfit) as misfit:
+        check_value([1], {**old, "$schema": 7})
+    assert misfit.value.path == "/0"
+    check_value(1, {"$schema": "https://example.com/own", "type": "integer"})
+
+
+@pytest.mark.parametrize("schema", [{"type": "str"}, {"pattern": "("}, {"minimum": "x"}, {"$ref": "#"}])
+def test_what_is_no_schema_is_said_to_be_none(schema: dict[str, Any]) -> None:
+    value: Any = 5 if "pattern" not in schema else "x"
+    with pytest.raises(Misfit, match="the schema cannot be applied"):
+        check_value(value, schema)
+
+
+def test_a_schema_of_no_shape_is_the_callers_mistake() -> None:
+    with pytest.raises(UnsupportedRequest, match="schema at #/properties: it is an object"):
+        parse_output(reply("{}"), {"properties": 5})
+
+
+@given(
+    JSON,
+    st.recursive(
+        st.sampled_from([{"type": "string"}, {"type": "null"}, {}]),
+        lambda inner: st.builds(
+            lambda a, b: {"type": "object", "properties": {"a": a}, "additionalProperties": b}, inner, inner
+        ),
+    ),
+)
+def test_a_reply_is_given_back_just_where_it_fits(value: Any, schema: dict[str, Any]) -> None:
+    fits = jsonschema.Draft202012Validator(schema, registry=Registry()).is_valid(value)
+    if fits:
+        assert parse_output(reply(json.dumps(value)), schema) == value
+    else:
+        with suppress(OutputError):
+            assert parse_output(reply(json.dumps(value)), schema) != value  # a null was taken out
