@@ -82,7 +82,13 @@ if TYPE_CHECKING:
     from .messages import ToolDefinition as ToolDefinition
     from .messages import ToolResultMessage as ToolResultMessage
     from .messages import UserMessage as UserMessage
+    from .models import Capability as Capability
     from .models import ModelSpec as ModelSpec
+    from .models import nearest_level as nearest_level
+    from .models import supported_levels as supported_levels
+    from .prices import Cost as Cost
+    from .prices import Prices as Prices
+    from .prices import PriceTier as PriceTier
     from .replies import Attempt as Attempt
     from .replies import AttemptReset as AttemptReset
     from .replies import LlmResponse as LlmResponse
@@ -133,7 +139,8 @@ _WHERE: dict[str, str] = {
         "messages": "AssistantMessage AudioPart CustomMessage DocumentPart ImagePart ImageRequest JsonObject JsonSchema"
         " LlmRequest OpaquePart Origin ProviderOptions ProviderTool ReasoningPart RefusalPart TextPart ToolCallPart"
         " ToolDefinition ToolResultMessage UserMessage",
-        "models": "ModelSpec",
+        "models": "Capability ModelSpec nearest_level supported_levels",
+        "prices": "Cost PriceTier Prices",
         "replies": "Attempt AttemptReset LlmResponse PartAdded ReasoningDelta ReasoningEnd ReasoningStart ResponseEnd"
         " ResponseStart TextDelta TextEnd TextStart ToolCallDelta ToolCallEnd ToolCallStart UsageUpdate",
         "schema": "output_of parse_output schema_of",
@@ -163,9 +170,11 @@ __all__ = [
     "CODECS",
     "CallHttp",
     "Cancelled",
+    "Capability",
     "ChatCompat",
     "ChatOptions",
     "Connected",
+    "Cost",
     "ContextOverflowError",
     "CustomMessage",
     "DocumentPart",
@@ -203,6 +212,8 @@ __all__ = [
     "OverloadedError",
     "PartAdded",
     "PermissionDeniedError",
+    "PriceTier",
+    "Prices",
     "ProviderOptions",
     "ProviderTool",
     "QuotaExceededError",
@@ -238,9 +249,11 @@ __all__ = [
     "Woke",
     "__version__",
     "from_json",
+    "nearest_level",
     "output_of",
     "parse_output",
     "schema_of",
+    "supported_levels",
     "to_json",
 ]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Any, Final, get_args
+
+from attrs import evolve
 
 from ..errors import UnsupportedRequest
 from ..http import HttpRequest, merge_headers
@@ -20,10 +22,12 @@ from ..messages import (
     ToolCallPart,
     ToolDefinition,
 )
+from ..models import LEVELS, ModelSpec, supported_levels
 from ..values import JsonDict, dump_json
 
-LEVELS: tuple[str, ...] = get_args(ReasoningLevel)
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
+ROOM_TO_ANSWER: Final = 1024
+"""Tokens that a budget for reasoning leaves of the output where its level was made a budget (AI_AND_PI 1.5)."""
 
 
 def http_request(
@@ -73,6 +77,46 @@ def check_request(request: LlmRequest) -> None:
             if tool.name in names:
                 raise UnsupportedRequest(f"tool {tool.name!r}", "there are two of this name")
             names.add(tool.name)
+
+
+def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRequest:
+    """The request, checked, as what is known of the model wants it; `notes` get what was changed.
+
+    Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
+    """
+    check_request(request)
+    cap, limit = request.max_output_tokens, spec.max_output_tokens
+    if cap is not None and limit is not None and cap > limit:
+        notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
+        request = evolve(request, max_output_tokens=limit)
+    said: ReasoningLevel | int | None = request.options.get("reasoning")
+    fitting = _fit_reasoning(said, request.max_output_tokens or limit, spec, notes)
+    return request if fitting == said else evolve(request, options=evolve(request.options, reasoning=fitting))
+
+
+def _fit_reasoning(
+    said: ReasoningLevel | int | None, cap: int | None, spec: ModelSpec, notes: list[str]
+) -> ReasoningLevel | int | None:
+    if said is None:
+        return None
+    levels = supported_levels(spec)
+    if levels is not None:
+        if levels == ("off",) and said in ("off", 0):
+            # Servers refuse the field for a model that does not reason, whatever it says.
+            notes.append("reasoning is not switched off: the model does not reason")
+            return None
+        # A budget is as good as any level but "off".
+        known = said in levels if isinstance(said, str) else "off" in levels if said == 0 else levels != ("off",)
+        if not known:
+            raise UnsupportedRequest(f"reasoning {said!r}", f"the model takes one of {', '.join(levels)}")
+    budgets = spec.capability.budgets if spec.capability is not None else None
+    if not isinstance(said, str) or not budgets or said not in budgets:
+        return said
+    budget = budgets[said]
+    room = budget if cap is None else max(cap - ROOM_TO_ANSWER, ROOM_TO_ANSWER)
+    if budget > room:
+        notes.append(f"the reasoning budget is {room} tokens, to leave room for an answer")
+    return min(budget, room)
 
 
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:

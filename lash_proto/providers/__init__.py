@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._openai import openai
     from ._openai_compatible import openai_compatible
     from ._openrouter import openrouter
+    from .capabilities import Capabilities
     from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
     from .registry import from_spec, kinds, make_handle, register, register_all, split_model
 
@@ -30,6 +31,7 @@ _WHERE = {
     "openai": "._openai",
     "openai_compatible": "._openai_compatible",
     "openrouter": "._openrouter",
+    "Capabilities": ".capabilities",
     "KeyAuth": ".handle",
     "ModelPolicy": ".handle",
     "ProviderHandle": ".handle",
@@ -43,6 +45,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Capabilities",
     "FauxHandle",
     "KeyAuth",
     "ModelPolicy",

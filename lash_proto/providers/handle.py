@@ -19,6 +19,7 @@ from ..machine import Ids, Machine
 from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
 from ..values import Secret, Value
+from .capabilities import Capabilities, capabilities_of
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -115,6 +116,15 @@ class ProviderHandle:
     def picture_options_type(self) -> type[ProviderOptions]:
         """The same for pictures."""
         return getattr(self.pictures and self.pictures.codec, "options_type", ProviderOptions)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What requests may hold here, whatever the model."""
+        return capabilities_of(self.route.codec)
+
+    def model(self, id: str | ModelSpec, **facts: Any) -> ModelSpec:
+        """A model of this provider with what its host knows of it: fields of ModelSpec, over those of the policy."""
+        return evolve(self.policy.spec(id), **facts)
 
     @property
     def has_key(self) -> bool:

@@ -24,7 +24,7 @@ from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefi
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, check_request, http_request
+from .._encoder import check_name, fit_request, http_request
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -59,8 +59,9 @@ class Encoding:
 
     def __attrs_post_init__(self) -> None:
         codec = self.codec
-        self.options = as_anthropic(self.request)
         self.talk = Conversation(codec.provider, codec.api, self.spec.id, codec.compat_of(self.spec))
+        self.request = fit_request(self.request, self.spec, self.talk.notes)
+        self.options = as_anthropic(self.request)
         self.talk.betas += [*codec.betas, *self.options.get("betas", ())]
         # The order of keys is the order of the prompt: tools, system, messages (WIRE 4b).
         self.body = {"model": self.spec.id, "max_tokens": 0}
@@ -68,7 +69,6 @@ class Encoding:
     def http(self) -> HttpRequest:
         """The whole request. Raises UnsupportedRequest."""
         request, body, talk = self.request, self.body, self.talk
-        check_request(request)
         self._add_tools()
         self._add_system()
         talk.add(request.messages)

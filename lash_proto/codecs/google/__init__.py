@@ -17,7 +17,7 @@ from ...http import HttpRequest
 from ...messages import LlmRequest
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import http_request
+from .._encoder import fit_request, http_request
 from .contents import Contents
 from .decode import GoogleDecoder
 from .encode import generate_content, model_resource
@@ -45,6 +45,7 @@ class GoogleGenerativeAI:
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
         contents = Contents(self.api, self.provider, spec.id, compat)
+        request = fit_request(request, spec, contents.notes)
         body = generate_content(request, contents, request.options, compat)
         path = f"/{self.api_version}/{model_resource(spec.id)}:{_method(stream)}"
         return http_request(path, body, request.options, stream=stream, notes=contents.notes)
@@ -75,6 +76,7 @@ class GoogleCodeAssist:
         if not spec.id.strip():
             raise UnsupportedRequest(f"model {spec.id!r}", "it names no model")
         contents = Contents(self.api, self.provider, spec.id, compat)
+        request = fit_request(request, spec, contents.notes)
         inner = generate_content(request, contents, request.options, compat)
         if request.session_id is not None:
             inner["session_id"] = request.session_id

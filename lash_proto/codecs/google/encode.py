@@ -12,7 +12,7 @@ from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
 from ...schema import Purpose, project
 from ...values import Json, JsonDict
-from .._encoder import check_name, check_request
+from .._encoder import check_name
 from .contents import NAME, NAME_RULE, Contents
 from .options import GoogleOptions
 
@@ -58,7 +58,6 @@ def generate_content(
     request: LlmRequest, contents: Contents, options: ProviderOptions, compat: GoogleCompat
 ) -> JsonDict:
     """The body, the model set aside. Raises UnsupportedRequest for what Gemini cannot be told."""
-    check_request(request)
     notes = contents.notes
     body: JsonDict = {"contents": contents.encode(request.messages)}
     if not body["contents"]:

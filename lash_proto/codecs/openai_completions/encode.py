@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attrs import evolve
+
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
@@ -14,7 +16,7 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, Origin, ToolDefiniti
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, check_request, http_request
+from .._encoder import check_name, fit_request, http_request
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
@@ -29,9 +31,9 @@ def encode(
     request: LlmRequest, spec: ModelSpec, compat: ChatCompat, target: Origin, path: str, *, stream: bool
 ) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
-    options = request.options
-    check_request(request)
     notes: list[str] = []
+    request = fit_request(request, evolve(spec, compat=compat), notes)
+    options = request.options
     retention: str = options.get("cache_retention", "short")
     parts = PartEncoder(compat, retention, notes)
     conversation = Conversation(compat, target, parts)

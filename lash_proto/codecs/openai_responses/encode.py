@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from attrs import evolve
+
 from ...compat import ResponsesCompat
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
@@ -22,7 +24,7 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import check_name, check_request, http_request
+from .._encoder import check_name, fit_request, http_request
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -63,8 +65,9 @@ _MAX_REQUEST_ID = 512
 def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream: bool) -> HttpRequest:
     """`POST /responses`. Raises UnsupportedRequest for what the dialect, or this server of it, cannot say."""
     compat = codec.compat_of(spec)
-    options = request.options
     notes: list[str] = []
+    request = fit_request(request, evolve(spec, compat=compat), notes)
+    options = request.options
     stream = stream or compat.stream_only
     _refuse_what_is_missing(request)
     store = _option(options, "store")
@@ -104,7 +107,6 @@ def _option(options: ProviderOptions, name: str) -> Any:
 
 
 def _refuse_what_is_missing(request: LlmRequest) -> None:
-    check_request(request)
     if request.stop:
         raise UnsupportedRequest("stop", "Responses has no stop sequences")
     if request.seed is not None:
