@@ -64,7 +64,8 @@ class FauxServer:
     def aim(self, handle: ProviderHandle) -> ProviderHandle:
         """The handle with its calls sent here: the base URL keeps its path and loses its host."""
         pictures = None if handle.pictures is None else self._aimed(handle.pictures)
-        return attrs.evolve(handle, route=self._aimed(handle.route), pictures=pictures)
+        routes = tuple((begins, self._aimed(route)) for begins, route in handle.routes)
+        return attrs.evolve(handle, route=self._aimed(handle.route), pictures=pictures, routes=routes)
 
     def _aimed(self, route: Route) -> Route:
         path = "/" + route.base_url.split("://", 1)[-1].partition("/")[2]

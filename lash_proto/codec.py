@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -88,9 +88,12 @@ class Auth(Protocol):
 class Route:
     """Where calls go and in which dialect; on a handle's route for pictures the codec is an ImageCodec.
 
-    `headers` are the route's own, below the codec's and the caller's.
+    `headers` are the route's own, below the codec's and the caller's; `headers_for` makes more of a request. `hint` is
+    added to what a refusal (400, 401, 403, 404) says.
     """
 
     base_url: str
     codec: Codec
     headers: tuple[tuple[str, str], ...] = ()
+    headers_for: Callable[[Any], tuple[tuple[str, str], ...]] | None = None
+    hint: str | None = None

@@ -39,7 +39,7 @@ from .replies import (
     UsageUpdate,
 )
 from .retry import Backoff
-from .values import without_cookies
+from .values import Secret, redact_json, redact_text, without_cookies
 
 USER_AGENT = f"lash/{__version__}"
 
@@ -51,6 +51,8 @@ DRAIN_TIMEOUT = 1.0
 
 _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
+_SHORTEST_KEY = 8  # shorter ones are made up, and hiding them would garble ordinary words
+_REFUSED = (400, 401, 403, 404)
 
 
 @define
@@ -144,9 +146,11 @@ class Exchange:
         http = self._http
         assert http is not None
         options = self.request.options
+        route = self.route
         headers = merge_headers(
             {"user-agent": USER_AGENT, "accept-encoding": "identity"},
-            self.route.headers,
+            route.headers,
+            route.headers_for(self.request) if route.headers_for is not None else (),
             http.headers,
             self.auth.headers(),
             options.get("extra_headers") or {},
@@ -158,7 +162,7 @@ class Exchange:
         self._status, self._headers = None, ()
         self._output = self._draining = False
         self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
-        return [CallHttp(call, http.method, join_url(self.route.base_url, http.path), headers, http.body)]
+        return [CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
 
     def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
         self._deadline = name
@@ -326,7 +330,9 @@ class Exchange:
             failure = response.error
             if failure.retry_after is None:
                 failure = evolve(failure, retry_after=retry_after(self._headers, now))
-                response = evolve(response, error=failure)
+            if self.route.hint is not None and failure.status in _REFUSED and failure.kind != "context_overflow":
+                failure = evolve(failure, message=f"{failure.message} ({self.route.hint})")
+            response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
         self._note_attempt(None, now)
         return events + self._end(response)
@@ -336,6 +342,7 @@ class Exchange:
     ) -> list[Any]:
         if not self._output:
             self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        failure = self._without_keys(failure)
         if failure.request_id is None:
             failure = evolve(failure, request_id=request_id_of(self._headers))
         self._note_attempt(failure, now)
@@ -346,6 +353,13 @@ class Exchange:
             self.wake_at = now + wait
             return events
         return events + self._end(self._with_failure(response if response is not None else self._salvage(), failure))
+
+    def _without_keys(self, failure: Failure) -> Failure:
+        """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
+        headers = (*self.auth.headers(), *(self.request.options.get("extra_headers") or {}).items())
+        words = [word for _, value in headers if isinstance(value, Secret) for word in value.reveal().split()]
+        keys = [word for word in words if len(word) >= _SHORTEST_KEY]
+        return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
 
     def _with_failure(self, response: LlmResponse, failure: Failure) -> LlmResponse:
         if response.error == failure:

@@ -120,7 +120,7 @@ class Client:
         """
         handle = self.provider.with_key(api_key) if api_key else self.provider
         request = image_request_of(prompt, knobs, self.options, handle.picture_options_type)
-        with self._ask(handle, request, model, cancel, raise_errors, False) as answer:
+        with self._ask(handle, request, self._chosen(model), cancel, raise_errors, False) as answer:
             for _ in answer:
                 pass
             return answer.response
@@ -136,22 +136,26 @@ class Client:
         stream: bool,
     ) -> Stream:
         handle = self.provider.with_key(api_key) if api_key else self.provider
-        request = request_of(prompt, knobs, self.options, handle.options_type)
-        return self._ask(handle, request, model, cancel, raise_errors, stream)
+        chosen = self._chosen(model)
+        request = request_of(prompt, knobs, self.options, handle.options_type(chosen))
+        return self._ask(handle, request, chosen, cancel, raise_errors, stream)
+
+    def _chosen(self, model: str | ModelSpec | None) -> str | ModelSpec:
+        chosen = self.model if model is None else model
+        if chosen is None:
+            raise TypeError("no model: give one to the client or to the call")
+        return chosen
 
     def _ask(
         self,
         handle: ProviderHandle,
         request: LlmRequest | ImageRequest,
-        model: str | ModelSpec | None,
+        model: str | ModelSpec,
         cancel: CancelToken | None,
         raise_errors: bool | None,
         stream: bool,
     ) -> Stream:
-        chosen = self.model if model is None else model
-        if chosen is None:
-            raise TypeError("no model: give one to the client or to the call")
-        exchange = handle.exchange(request, chosen, stream=stream, seed=entropy(16))
+        exchange = handle.exchange(request, model, stream=stream, seed=entropy(16))
         run: Run[LlmResponse] = Run(exchange, self._performers, clock=self._clock, cancel=cancel)
         return Stream(exchange, run, self._raise_errors if raise_errors is None else raise_errors, cancel)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._anthropic import anthropic
     from ._codex import codex
     from ._faux import FauxHandle, faux
+    from ._github_copilot import github_copilot
     from ._google import google
     from ._google_oauth import google_oauth
     from ._openai import openai
@@ -26,6 +27,7 @@ _WHERE = {
     "codex": "._codex",
     "faux": "._faux",
     "FauxHandle": "._faux",
+    "github_copilot": "._github_copilot",
     "google": "._google",
     "google_oauth": "._google_oauth",
     "openai": "._openai",
@@ -55,6 +57,7 @@ __all__ = [
     "codex",
     "faux",
     "from_spec",
+    "github_copilot",
     "google",
     "google_oauth",
     "kinds",

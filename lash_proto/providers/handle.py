@@ -85,7 +85,8 @@ class ProviderHandle:
     """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
 
     `readiness` is a machine to be run once before the first call, None where there is nothing to make ready. `options`
-    fill in what a request leaves unset. `pictures` is the route of an ImageRequest, None where the kind makes none.
+    fill in what a request leaves unset. `routes` are those of models whose ids begin so, the longest beginning first;
+    `route` is for all others, and `pictures` for an ImageRequest, None where the kind makes none.
     """
 
     kind: str
@@ -96,6 +97,7 @@ class ProviderHandle:
     policy: ModelPolicy = AsNamed()
     options: ProviderOptions = field(factory=ProviderOptions)
     pictures: Route | None = None
+    routes: tuple[tuple[str, Route], ...] = ()
 
     @property
     def spec(self) -> ProviderSpec:
@@ -107,10 +109,15 @@ class ProviderHandle:
         """The environment variables in which a client looks for this handle's key, in order."""
         return self.auth.variables if isinstance(self.auth, KeyAuth) else ()
 
-    @property
-    def options_type(self) -> type[ProviderOptions]:
-        """The class of options that this handle's dialect knows, with the knobs that it alone has."""
-        return getattr(self.route.codec, "options_type", ProviderOptions)
+    def route_of(self, model: str | ModelSpec) -> Route:
+        """Where a model's conversations go."""
+        id = self.policy.spec(model).id
+        fitting = [(begins, route) for begins, route in self.routes if id.startswith(begins)]
+        return max(fitting, key=lambda entry: len(entry[0]))[1] if fitting else self.route
+
+    def options_type(self, model: str | ModelSpec) -> type[ProviderOptions]:
+        """The class of options that a model's dialect knows, with the knobs that it alone has."""
+        return getattr(self.route_of(model).codec, "options_type", ProviderOptions)
 
     @property
     def picture_options_type(self) -> type[ProviderOptions]:
@@ -149,7 +156,7 @@ class ProviderHandle:
 
         Raises UnsupportedRequest for pictures from a kind that makes none.
         """
-        route = self.pictures if isinstance(request, ImageRequest) else self.route
+        route = self.pictures if isinstance(request, ImageRequest) else self.route_of(model)
         if route is None:
             raise UnsupportedRequest("an ImageRequest", f"the kind {self.kind} makes no pictures")
         options = request.options.over(self.options)

@@ -17,6 +17,7 @@ _BUILT_IN: dict[str, str] = {
     "anthropic": "anthropic",
     "google_oauth": "google_oauth",
     "google": "google",
+    "github-copilot": "github_copilot",
     "openrouter": "openrouter",
     "faux": "faux",
 }

@@ -17,7 +17,16 @@ import trustme
 from lash_io.blocking import Client
 from lash_io.faux_server import FauxServer
 from lash_proto.faux import FauxCall, FauxError, FauxProvider, FauxReply
-from lash_proto.providers import ProviderHandle, anthropic, codex, google, google_oauth, openai, openai_compatible
+from lash_proto.providers import (
+    ProviderHandle,
+    anthropic,
+    codex,
+    github_copilot,
+    google,
+    google_oauth,
+    openai,
+    openai_compatible,
+)
 
 PATIENCE = 10.0
 NEVER = 0.0001
@@ -315,4 +324,10 @@ def test_a_handle_aimed_at_it_keeps_its_path_and_all_else(
     assert aimed.route.base_url == server.url + path
     assert (aimed.kind, aimed.auth, aimed.route.codec) == (handle.kind, handle.auth, handle.route.codec)
     with Client(aimed, model="m") as client:
+        assert client.complete("Hi.").text == "Hello."
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-5", "claude-opus-5"])
+def test_every_route_of_a_handle_is_aimed_at_it(server: FauxServer, model: str) -> None:
+    with Client(server.aim(github_copilot("t")), model=model) as client:
         assert client.complete("Hi.").text == "Hello."

@@ -264,6 +264,7 @@ def test_registering_all_twice_does_no_harm_and_keeps_what_was_registered_by_han
         "anthropic",
         "google_oauth",
         "google",
+        "github-copilot",
         "openrouter",
         "faux",
     }
@@ -316,8 +317,8 @@ def test_a_kind_without_pictures_and_one_with_nothing_else_say_so() -> None:
 
 def test_a_handle_knows_the_options_of_its_dialect() -> None:
     assert openai().picture_options_type is ImagesOptions
-    assert issubclass(anthropic().options_type, ProviderOptions)
-    assert evolve(openai(), route=evolve(openai().route, codec=Tiny())).options_type is ProviderOptions
+    assert issubclass(anthropic().options_type("m"), ProviderOptions)
+    assert evolve(openai(), route=evolve(openai().route, codec=Tiny())).options_type("m") is ProviderOptions
 
 
 def test_every_public_name_is_had_from_the_top() -> None:

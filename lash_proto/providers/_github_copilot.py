@@ -1,0 +1,121 @@
+"""GitHub Copilot (WIRE 7): one host, three dialects, told apart by the model. Takes a Copilot token as given here.
+
+Which models speak which dialect is a table in the State, by how their ids begin; a host that has read `GET /models`
+gives that list's `supported_endpoints` instead. The backend serves clients that it knows by headers of their own
+(editor, plugin, integration). Whose they are is not lash's to say: `identity` is empty, and a refusal says that it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from attrs import evolve
+
+from ..codec import Route
+from ..codecs import CODECS
+from ..compat import AnthropicCompat, ChatCompat, ResponsesCompat
+from ..messages import AssistantMessage, ImagePart, LlmRequest, ProviderOptions, ToolResultMessage, UserMessage
+from ..values import Secret
+from .handle import KeyAuth, ProviderHandle, check_base_url
+
+BASE_URL: Final = "https://api.individual.githubcopilot.com"
+
+CHAT: Final = "/chat/completions"
+
+ENDPOINTS: Final[Mapping[str, str]] = {
+    "claude-": "/v1/messages",
+    "gpt-5": "/responses",
+    "gpt-6": "/responses",
+    "grok-4.5": "/responses",
+    "grok-5": "/responses",
+    "mai-": "/responses",
+    "oswe": "/responses",
+}
+"""Where models go whose ids begin so; all others to `/chat/completions`."""
+
+# In the order of choice where a model has several.
+_DIALECTS: Final[Mapping[str, tuple[str, Any]]] = {
+    "/v1/messages": ("anthropic-messages", AnthropicCompat()),
+    "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None)),
+    CHAT: (
+        "openai-completions",
+        ChatCompat(prompt_cache_key=False, custom_tools=False, budget_field="thinking_budget"),
+    ),
+}
+
+_HINT: Final = (
+    "lash sends no identity headers of others, and Copilot serves only clients that it knows by them: "
+    "github_copilot(identity={...}) sends those that are yours to send"
+)
+_PROXY: Final = re.compile(r"(?:^|;)proxy-ep=proxy\.([A-Za-z0-9.-]+)(?:;|$)")
+
+
+def github_copilot(
+    access_token: str | Secret | None = None,
+    *,
+    base_url: str | None = None,
+    endpoints: Mapping[str, str | Sequence[str]] | None = None,
+    identity: Mapping[str, str] | None = None,
+    api_key: str | Secret | None = None,
+    options: ProviderOptions | None = None,
+) -> ProviderHandle:
+    """Models of a Copilot subscription. `api_key` is another name for `access_token`, the short-lived Copilot token.
+
+    Without a `base_url` calls go where the token says, else to the host for individuals. `endpoints` maps beginnings of
+    model ids to one of their endpoints or to all of them.
+    """
+    token = access_token or api_key
+    url = check_base_url("github-copilot", base_url or _host(token))
+    table = ENDPOINTS if endpoints is None else endpoints
+    headers = tuple((identity or {}).items())
+    hint = None if headers else _HINT
+    made = {
+        endpoint: Route(
+            url,
+            evolve(cast("Any", CODECS[api]), provider="github-copilot", compat=compat),
+            headers,
+            headers_for=request_headers,
+            hint=hint,
+        )
+        for endpoint, (api, compat) in _DIALECTS.items()
+    }
+    auth = KeyAuth("github-copilot", "authorization", prefix="Bearer ")
+    state: dict[str, Any] = {"endpoints": dict(table), "base_url": base_url, "identity": dict(identity or {}) or None}
+    return ProviderHandle(
+        kind="github-copilot",
+        state={name: value for name, value in state.items() if value is not None},
+        auth=auth.with_key(token) if token else auth,
+        route=made[CHAT],
+        routes=tuple((begins, made[found]) for begins, said in table.items() if (found := _endpoint(begins, said))),
+        options=options or ProviderOptions(),
+    )
+
+
+def request_headers(request: LlmRequest) -> tuple[tuple[str, str], ...]:
+    """What Copilot asks of a request: who began the turn (it counts those of users), and whether there are pictures."""
+    said = [m for m in request.messages if isinstance(m, (UserMessage, AssistantMessage, ToolResultMessage))]
+    headers = [
+        ("x-initiator", "agent" if said and not isinstance(said[-1], UserMessage) else "user"),
+        ("openai-intent", "conversation-edits"),
+    ]
+    shown = [m.content for m in said if not isinstance(m, AssistantMessage) and not isinstance(m.content, str)]
+    if any(isinstance(part, ImagePart) for content in shown for part in content):
+        headers.append(("copilot-vision-request", "true"))
+    return tuple(headers)
+
+
+def _host(token: str | Secret | None) -> str:
+    text = token.reveal() if isinstance(token, Secret) else token or ""
+    found = _PROXY.search(text)
+    return BASE_URL if found is None else f"https://api.{found[1]}"
+
+
+def _endpoint(begins: str, said: str | Sequence[str]) -> str | None:
+    """The endpoint to take; None where a model has several and none that lash speaks."""
+    if isinstance(said, str):
+        if said not in _DIALECTS:
+            raise ValueError(f"github-copilot: {begins!r} goes to {said!r}; lash knows {', '.join(_DIALECTS)}")
+        return said
+    return next((endpoint for endpoint in _DIALECTS if endpoint in said), None)
