@@ -106,19 +106,21 @@ _CREDENTIAL = re.compile(
 )
 
 
-def redact_text(text: str) -> str:
-    """The text with whatever looks like a credential replaced by `***`."""
+def redact_text(text: str, known: Sequence[str] = ()) -> str:
+    """The text with the `known` secrets, and whatever looks like a credential, replaced by `***`."""
+    for secret in known:
+        text = text.replace(secret, "***")
     return _CREDENTIAL.sub("***", text)
 
 
-def redact_json(value: Json) -> Json:
-    """The same for every string inside a JSON value. Untouched parts are shared, not copied."""
+def redact_json(value: Json, known: Sequence[str] = ()) -> Json:
+    """The same for every string inside a JSON value."""
     if isinstance(value, str):
-        return redact_text(value)
+        return redact_text(value, known)
     if isinstance(value, list):
-        return [redact_json(item) for item in cast("list[Json]", value)]
+        return [redact_json(item, known) for item in cast("list[Json]", value)]
     if isinstance(value, dict):
-        return {key: redact_json(item) for key, item in cast("JsonDict", value).items()}
+        return {key: redact_json(item, known) for key, item in cast("JsonDict", value).items()}
     return value
 
 

@@ -749,3 +749,14 @@ def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger(
     assert (result.error.request_id, result.attempts[0].request_id, result.request_id) == ("req-9",) * 3
     result = call(Answer([HELLO + event(say="a")], headers=(*SSE, ("request-id", "req-9")), ending="connection")).result
     assert (result.error.request_id, result.attempts[0].request_id) == ("req-9", "req-9")
+
+
+def test_a_key_that_the_server_says_back_is_hidden() -> None:
+    key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"), "Bearer ")
+    said = b'{"error": {"message": "no such key: plainkey-9f8e7d", "param": ["Bearer plainkey-9f8e7d", 1]}}'
+    refusal = Answer([said], status=401, headers=(("content-type", "application/json"),))
+    response = call(refusal, auth=key, extra_headers={"x-other": Secret("another-secret")}).result
+    assert response.error is not None
+    assert response.error.message == "no such key: ***"
+    assert response.error.raw == {"message": "no such key: ***", "param": ["Bearer ***", 1]}
+    assert "plainkey" not in repr(response)
