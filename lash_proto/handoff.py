@@ -39,7 +39,7 @@ from .messages import (
     ToolResultMessage,
     UserMessage,
 )
-from .models import ModelSpec
+from .models import KINDS, ModelSpec
 
 if TYPE_CHECKING:
     from .codec import Codec, Route
@@ -86,14 +86,12 @@ def handoff(
     """The conversation as the model behind `to` (a handle, route or codec) can be told it. Never raises.
 
     `reasoning` says what becomes of other models' reasoning; a target that takes none (`TargetRules.demoted_reasoning`,
-    Claude) gets none whatever it says. What is not among `ModelSpec.input_kinds` becomes a line of text; `sees` says of
+    Claude) gets none whatever it says. What is not among `ModelSpec.inputs` becomes a line of text; `sees` says of
     pictures what is not written there.
     """
-    policy = getattr(to, "policy", None)
-    spec: ModelSpec = policy.spec(model) if policy is not None else ModelSpec.of(model)
-    codec: Any = getattr(getattr(to, "route", to), "codec", to)
+    codec, spec = _target(to, model)
     rules = _rules(codec, spec)
-    kinds: set[str] = {"text", *(getattr(spec, "input_kinds", None) or ("image", "document", "audio"))}
+    kinds = {"text", *(KINDS if spec.inputs is None else spec.inputs)}
     if sees is not None:
         kinds = kinds | {"image"} if sees else kinds - {"image"}
     rules = evolve(rules, user_parts=rules.user_parts & kinds, result_parts=rules.result_parts & kinds)
@@ -101,6 +99,13 @@ def handoff(
     for index, message in enumerate(messages):
         passage.add(index, message)
     return Handoff(tuple(passage.messages), tuple(passage.report))
+
+
+def _target(to: Any, model: str | ModelSpec) -> tuple[Any, ModelSpec]:
+    """The codec through which the model is asked, and the model as it is asked for."""
+    if hasattr(to, "route_of"):  # a handle, which may have a route for each model
+        return to.route_of(model).codec, to.policy.spec(model)
+    return getattr(to, "codec", to), ModelSpec.of(model)
 
 
 def _rules(codec: Any, spec: ModelSpec) -> TargetRules:
@@ -135,6 +140,7 @@ class _Passage:
     _calls: dict[str, list[_Call]] = field(factory=dict[str, list[_Call]], init=False)  # by the id they came with
     _open: list[_Call] = field(factory=list[_Call], init=False)
     _used: set[str] = field(factory=set[str], init=False)
+    _others: set[str] = field(factory=set[str], init=False)  # those of them that the target did not give
     _at: int = field(default=0, init=False)
 
     def add(self, index: int, message: Message) -> None:
@@ -184,11 +190,7 @@ class _Passage:
 
     def _call(self, part: ToolCallPart, index: int) -> ToolCallPart:
         """A call that the target did not make."""
-        id = self.rules.call_id(part.id)
-        number = 1
-        while id in self._used:
-            number += 1
-            id = self.rules.call_id(f"{part.id}#{number}")
+        id = self._unused(part.id)
         name = self.rules.tool_name(part.name)
         if self._is_foreign(part.origin):
             part = evolve(part, id_sent=True, origin=None, provider_data=None)
@@ -199,11 +201,21 @@ class _Passage:
             part = evolve(part, kind="function", arguments={"input": part.raw_arguments}, raw_arguments="")
         return evolve(part, id=id, name=name)
 
+    def _unused(self, id: str) -> str:
+        """The id by the target's rule, or one made of it where that is in use."""
+        found = self.rules.call_id(id)
+        number = 1
+        while found in self._used:
+            number += 1
+            found = self.rules.call_id(f"{id}#{number}")
+        return found
+
     def _note_call(self, given: str, part: ToolCallPart, fresh: dict[str, list[_Call]], *, native: bool) -> None:
         call = _Call(part.id, part.name, native)
         fresh.setdefault(given, []).append(call)
         self._used.add(part.id)
         if not native:
+            self._others.add(part.id)
             self._open.append(call)
 
     # --- what the user and the tools say -----------------------------------------------------------------------------
@@ -265,10 +277,8 @@ class _Passage:
         native = any(self._is_native(origin) for origin in origins) and not any(map(self._is_foreign, origins))
         fresh: dict[str, list[_Call]] = {}
         if native:
-            for part in message.content:
-                if isinstance(part, ToolCallPart):
-                    self._note_call(part.id, part, fresh, native=True)
-            self.messages.append(message)
+            content = [self._own_said(part, fresh) for part in message.content]
+            self.messages.append(evolve(message, content=content))
         elif message.stop_reason in ("error", "aborted") or message.error is not None:
             fresh = {part.id: [] for part in message.content if isinstance(part, ToolCallPart)}
             self._lose(None, "assistant message", "it was aborted" if message.stop_reason == "aborted" else "it failed")
@@ -278,12 +288,22 @@ class _Passage:
                 self.messages.append(evolve(message, content=content))
         self._calls |= fresh
 
+    def _own_said(self, part: Part, fresh: dict[str, list[_Call]]) -> Part:
+        """A part of a message that is the target's own."""
+        if not isinstance(part, ToolCallPart):
+            return part
+        # Where another's call has come to bear its id, it is this one that can still be told another.
+        made = evolve(part, id=self._unused(part.id)) if part.id in self._others else part
+        self._note_call(part.id, made, fresh, native=True)
+        return made
+
     def _said(self, part: Part, index: int, fresh: dict[str, list[_Call]]) -> Iterable[Part]:
         """What becomes of a part of a message that is not all the target's own."""
         if isinstance(part, ToolCallPart):
-            native = self._is_native(part.origin)
-            made = part if native else self._call(part, index)
-            self._note_call(part.id, made, fresh, native=native)
+            if self._is_native(part.origin):
+                return (self._own_said(part, fresh),)
+            made = self._call(part, index)
+            self._note_call(part.id, made, fresh, native=False)
             return (made,)
         if isinstance(part, TextPart):
             return (self._text(part, index),)

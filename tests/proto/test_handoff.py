@@ -118,6 +118,14 @@ def test_a_handle_a_route_and_a_codec_are_one_target() -> None:
     assert sent.id.isalnum()
 
 
+def test_a_handle_with_a_route_for_each_model_is_as_many_targets() -> None:
+    handle = evolve(openai_compatible(base_url="http://localhost/v1"), routes=(("claude", anthropic().route),))
+    thought = AssistantMessage([ReasoningPart("hm", HERE), TextPart("Yes.")])
+    assert handoff([thought], handle, "claude-1").messages == (AssistantMessage([TextPart("Yes.")]),)
+    told = (TextPart("<thinking>hm</thinking>"), TextPart("Yes."))
+    assert handoff([thought], handle, "gpt-1").messages == (AssistantMessage(told),)
+
+
 def test_the_models_own_flags_come_before_the_codecs() -> None:
     thought = AssistantMessage([ReasoningPart("hm", HERE)])
     claude = ModelSpec("claude", compat=ChatCompat(demoted_reasoning=False))
@@ -184,6 +192,18 @@ def test_an_id_used_before_becomes_another_one() -> None:
     assert ids[0] == "call_0"
     assert len(set(ids)) == 3
     assert [message.content[0].id for message in found.messages[1::2]] == ids  # type: ignore[union-attr]
+
+
+def test_the_targets_own_call_gives_way_where_anothers_bears_its_id() -> None:
+    theirs = (AssistantMessage([ToolCallPart("c", "f", origin=THERE)]), ToolResultMessage("c", "1"))
+    mine = (AssistantMessage([ToolCallPart("c", "f", origin=HERE)]), ToolResultMessage("c", "2"))
+    found = to_chat(*theirs, *mine, *mine).messages
+    call, result = found[2:4]
+    assert isinstance(result, ToolResultMessage)
+    assert result.tool_call_id != "c"
+    assert call == AssistantMessage([ToolCallPart(result.tool_call_id, "f", origin=HERE)])
+    assert len({message.tool_call_id for message in found if isinstance(message, ToolResultMessage)}) == 3
+    assert to_chat(*mine, *mine).messages == (*mine, *mine)
 
 
 def test_two_calls_of_one_turn_under_one_id_are_answered_in_order() -> None:
@@ -403,9 +423,15 @@ def test_a_model_that_does_not_see_gets_a_line_for_each_run_of_pictures() -> Non
     ]
 
 
-def test_a_model_of_which_nothing_is_known_is_given_pictures_and_sound() -> None:
-    message = UserMessage([PICTURE, AudioPart(b"x", "audio/wav")])
+def test_what_a_model_takes_is_known_from_its_spec_or_said() -> None:
+    sound = AudioPart(b"x", "audio/wav")
+    message = UserMessage([PICTURE, sound])
+    told = (TextPart("(image omitted: model does not support images)"), TextPart("(audio omitted)"))
+    blind = ModelSpec(MODEL, inputs=["text"])
     assert to_chat(message) == to_chat(message, sees=True) == Handoff((message,), ())
+    assert handoff([message], CHAT, blind).messages == (UserMessage(told),)
+    assert handoff([message], CHAT, blind, sees=True).messages == (UserMessage([PICTURE, told[1]]),)
+    assert to_chat(message, sees=False).messages == (UserMessage([told[0], sound]),)
 
 
 def test_pictures_and_sound_that_another_model_made_are_told_in_words() -> None:
