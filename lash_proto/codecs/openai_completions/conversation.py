@@ -1,6 +1,7 @@
 """Messages as Chat Completions writes them, one after the other, the earlier never touched by the later.
 
-- A string stays a string and parts stay a list, because a prompt cache compares bytes. Assistant content is a string or
+- A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry Anthropic's
+  markers, the strings of users and the system are always one part, marked or not. Assistant content is a string or
   null: some servers answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived
   in the list, as Mistral's does, is it a list again.
 - A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
@@ -62,7 +63,10 @@ class Conversation:
 
     def add_system(self, system: str | tuple[TextPart, ...]) -> None:
         """The system prompt; nothing where it is empty."""
-        content = system if isinstance(system, str) else [p for part in system if (p := self.parts.text(part))]
+        if isinstance(system, str):
+            content = self.parts.string(system, "system")
+        else:
+            content = [p for part in system if (p := self.parts.text(part, "system"))]
         if content:
             self.messages.append({"role": self.compat.system_role, "content": content})
 
@@ -73,7 +77,7 @@ class Conversation:
         elif isinstance(message, UserMessage):
             self.flush()
             content = message.content
-            self._add_user(content if isinstance(content, str) else self._user_parts(content))
+            self._add_user(self.parts.string(content) if isinstance(content, str) else self._user_parts(content))
         elif isinstance(message, AssistantMessage):
             self.flush()
             self._add_assistant(message)
@@ -110,7 +114,7 @@ class Conversation:
                     self._pictures.append(self.parts.image(part))
                 elif not isinstance(part, TextPart):
                     raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", "only text and images")
-                elif (text := self.parts.text(part)) is not None:
+                elif (text := self.parts.text(part, "tool")) is not None:
                     content.append(text)
             if not content:
                 content = PICTURE_PLACEHOLDER if any(isinstance(p, ImagePart) for p in message.content) else ""

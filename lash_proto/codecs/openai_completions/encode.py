@@ -12,7 +12,7 @@ from attrs import evolve
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
-from ...messages import JsonObject, JsonSchema, LlmRequest, Origin, ToolDefinition
+from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Origin, ToolDefinition
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
@@ -34,7 +34,7 @@ def encode(
     notes: list[str] = []
     request = fit_request(request, evolve(spec, compat=compat), notes)
     options = request.options
-    retention: str = options.get("cache_retention", "short")
+    retention: CacheRetention = options.get("cache_retention", "short")
     parts = PartEncoder(compat, retention, notes)
     conversation = Conversation(compat, target, parts)
     if request.system is not None:
@@ -44,7 +44,6 @@ def encode(
     conversation.flush()
     if not conversation.messages:
         raise UnsupportedRequest("messages", "there is none to send")
-    parts.write_marks()
     body: JsonDict = {"model": spec.id, "messages": conversation.messages}
     if stream:
         body["stream"] = True
@@ -52,6 +51,7 @@ def encode(
             body["stream_options"] = {"include_usage": True}
     body |= _sampling(request, compat)
     body |= _tools(request, compat, notes)
+    parts.write_marks(body.get("tools", []))
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])
     if request.output is not None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from attrs import define, field
 
+from ...cache import Slot, ephemeral, place_markers
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
-from ...messages import AudioPart, DocumentPart, ImagePart, Part, TextPart
+from ...messages import AudioPart, CacheRetention, DocumentPart, ImagePart, Part, TextPart
 from ...values import JsonDict
 from .._encoder import data_url, encode_base64, media_type_of
 
 MAX_BREAKPOINTS: Final = 4
-"""Anthropic, which is behind `cache_control`, refuses a fifth; OpenAI writes the last four (WIRE 1b, 12.7)."""
+"""OpenAI writes the last four (WIRE 1b)."""
 
 _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _SOUNDS: Final = {
@@ -31,12 +32,12 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 
 @define
 class PartEncoder:
-    """Encodes parts, and remembers which of them end a cached prefix."""
+    """Encodes parts, and remembers which of them may end a cached prefix."""
 
     compat: ChatCompat
-    retention: str
+    retention: CacheRetention
     notes: list[str]
-    marked: list[JsonDict] = field(factory=list[JsonDict], init=False)
+    slots: list[Slot] = field(factory=list[Slot], init=False)
 
     def user_part(self, part: Part) -> JsonDict | None:
         """A part of a user's message; None for a text of nothing."""
@@ -50,11 +51,18 @@ class PartEncoder:
             return sound(part)
         raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
 
-    def text(self, part: TextPart) -> JsonDict | None:
+    def text(self, part: TextPart, kind: Literal["system", "user", "tool"] = "user") -> JsonDict | None:
         """A text part; servers refuse an empty one."""
         if not part.text:
             return None
-        return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint)
+        return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint, kind)
+
+    def string(self, text: str, kind: Literal["system", "user"] = "user") -> str | list[JsonDict]:
+        """A string as it is, or as the one part that it always is where parts carry `cache_control`."""
+        if self.compat.cache_marks != "anthropic":
+            return text
+        part = self.text(TextPart(text), kind)
+        return [] if part is None else [part]
 
     def image(self, part: ImagePart) -> JsonDict:
         """A picture as a URL, `data:` for bytes."""
@@ -95,23 +103,27 @@ class PartEncoder:
         if what not in self.notes:
             self.notes.append(what)
 
-    def _mark(self, part: JsonDict, breakpoint: bool) -> JsonDict:
-        if breakpoint and self.retention != "none":
-            if self.compat.cache_marks is None:
-                self.note("the server has no cache breakpoints")
-            else:
-                self.marked.append(part)
+    def _mark(self, part: JsonDict, breakpoint: bool, kind: Literal["system", "user", "tool"] = "user") -> JsonDict:
+        if breakpoint and self.retention != "none" and self.compat.cache_marks is None:
+            self.note("the server has no cache breakpoints")
+        text = part["type"] == "text" and kind != "tool"
+        self.slots.append(Slot(part, "system" if kind == "system" else "message", text=text, explicit=breakpoint))
         return part
 
-    def write_marks(self) -> None:
-        """Mark the parts that end a cached prefix: the last ones, where there are too many."""
-        if len(self.marked) > MAX_BREAKPOINTS:
-            self.note(f"of {len(self.marked)} cache breakpoints the last {MAX_BREAKPOINTS} were sent")
-        for part in self.marked[-MAX_BREAKPOINTS:]:
-            if self.compat.cache_marks == "openai":
-                part["prompt_cache_breakpoint"] = {"mode": "explicit"}
-            else:
-                part["cache_control"] = {"type": "ephemeral"} | ({"ttl": "1h"} if self.retention == "long" else {})
+    def write_marks(self, tools: list[JsonDict]) -> None:
+        """Mark the parts that end a cached prefix: for OpenAI those that were asked for, the last ones where there are
+        too many; for Anthropic behind a gateway by the rule of `lash_proto.cache`."""
+        marker = ephemeral(self.retention)
+        if marker is None or self.compat.cache_marks is None:
+            return
+        if self.compat.cache_marks == "anthropic":
+            self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker)
+            return
+        asked = [slot.target for slot in self.slots if slot.explicit]
+        if len(asked) > MAX_BREAKPOINTS:
+            self.note(f"of {len(asked)} cache breakpoints the last {MAX_BREAKPOINTS} were sent")
+        for part in asked[-MAX_BREAKPOINTS:]:
+            part["prompt_cache_breakpoint"] = {"mode": "explicit"}
 
 
 def sound(part: AudioPart) -> JsonDict:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.openai_completions import ChatOptions, OpenAICompletions
@@ -333,7 +334,45 @@ def test_of_five_breakpoints_the_last_four_are_sent() -> None:
     message = UserMessage([TextPart(str(n), cache_breakpoint=True) for n in range(5)])
     content = wire(message, cache_marks="anthropic")[0]["content"]
     assert ["cache_control" in part for part in content] == [False, True, True, True, True]
-    assert notes(message, cache_marks="anthropic") == ("of 5 cache breakpoints the last 4 were sent",)
+    assert notes(message, cache_marks="anthropic") == (
+        "one cache breakpoint left out: the request can hold 4 markers, and later ones count for more",
+    )
+    assert notes(message, cache_marks="openai") == ("of 5 cache breakpoints the last 4 were sent",)
+
+
+def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    tools = [ToolDefinition("a"), ToolDefinition("b")]
+    said = (UserMessage("One"), AssistantMessage([ToolCallPart("c", "a")]), ToolResultMessage("c", [TextPart("ok")]))
+    body = body_of(LlmRequest(said, system="Be brief.", tools=tools), cache_marks="anthropic")
+    assert [message["content"] for message in body["messages"]] == [
+        [{"type": "text", "text": "Be brief.", **mark}],
+        [{"type": "text", "text": "One", **mark}],
+        None,
+        [{"type": "text", "text": "ok"}],
+    ]
+    assert ["cache_control" in tool for tool in body["tools"]] == [False, True]
+    explicit = UserMessage([TextPart("Two", cache_breakpoint=True), TextPart("Three")])
+    body = body_of(LlmRequest([UserMessage("One"), explicit]), cache_marks="anthropic")
+    assert [message["content"] for message in body["messages"]] == [
+        [{"type": "text", "text": "One"}],
+        [{"type": "text", "text": "Two", **mark}, {"type": "text", "text": "Three"}],
+    ]
+
+
+def test_marks_move_on_and_all_else_stays_as_it_was() -> None:
+    def unmarked(request: LlmRequest) -> list[Any]:
+        messages: list[Any] = body_of(request, cache_marks="anthropic")["messages"]
+        for message in messages:
+            for part in message["content"] if isinstance(message["content"], list) else ():
+                part.pop("cache_control", None)
+        return messages
+
+    first = LlmRequest([HI], system="Be brief.")
+    more = LlmRequest([HI, AssistantMessage("Hello"), UserMessage("And?")], system="Be brief.")
+    assert unmarked(more)[:2] == unmarked(first)
+    none = evolve(first, options=ProviderOptions(cache_retention="none"))
+    assert body_of(none, cache_marks="anthropic")["messages"] == unmarked(first)
 
 
 def test_a_breakpoint_makes_no_list_of_an_assistants_string() -> None:
