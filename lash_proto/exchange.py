@@ -14,7 +14,7 @@ Decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from attrs import define, evolve, field
@@ -356,8 +356,9 @@ class Exchange:
 
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
-        headers = (*self.auth.headers(), *(self.request.options.get("extra_headers") or {}).items())
-        words = [word for _, value in headers if isinstance(value, Secret) for word in value.reveal().split()]
+        extra: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
+        values = [*[value for _, value in self.auth.headers()], *extra.values()]
+        words = [word for value in values if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
         return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
 

@@ -27,7 +27,8 @@ def encode(request: ImageRequest, model: str, *, stream: bool) -> HttpRequest:
     parts = prompt_parts(request)
     content = request.prompt if isinstance(request.prompt, str) else [_part(part) for part in parts]
     options = request.options
-    if request.n not in (None, 1) or (options.get("extra_body") or {}).get("n") is not None:
+    extra: JsonDict = options.get("extra_body") or {}
+    if request.n not in (None, 1) or extra.get("n") is not None:
         raise UnsupportedRequest("n", "a reply is one answer: make a call for each")
     modalities: tuple[str, ...] = getattr(options, "modalities", None) or ("image",)
     body: JsonDict = {
