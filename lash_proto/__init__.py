@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from .failures import LashError as LashError
     from .failures import LocalProtocolError as LocalProtocolError
     from .failures import RemoteProtocolError as RemoteProtocolError
+    from .handoff import Handoff as Handoff
+    from .handoff import Loss as Loss
     from .happenings import BodyEnded as BodyEnded
     from .happenings import BodyReceived as BodyReceived
     from .happenings import Cancelled as Cancelled
@@ -108,6 +110,8 @@ if TYPE_CHECKING:
     from .schema import output_of as output_of
     from .schema import parse_output as parse_output
     from .schema import schema_of as schema_of
+    from .tokens import estimate_tokens as estimate_tokens
+    from .tokens import is_overflow as is_overflow
     from .usage import LlmUsage as LlmUsage
     from .values import UNSET as UNSET
     from .values import JsonFormError as JsonFormError
@@ -132,6 +136,7 @@ _WHERE: dict[str, str] = {
         " PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
         "exchange": "Exchange",
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
+        "handoff": "Handoff Loss",
         "happenings": "BodyEnded BodyReceived Cancelled Connected Failed HeadReceived HostAnswered ToolReturned Woke",
         "http": "HttpRequest",
         "http1": "Http1Exchange",
@@ -144,6 +149,7 @@ _WHERE: dict[str, str] = {
         "replies": "Attempt AttemptReset LlmResponse PartAdded ReasoningDelta ReasoningEnd ReasoningStart ResponseEnd"
         " ResponseStart TextDelta TextEnd TextStart ToolCallDelta ToolCallEnd ToolCallStart UsageUpdate",
         "schema": "output_of parse_output schema_of",
+        "tokens": "estimate_tokens is_overflow",
         "usage": "LlmUsage",
         "values": "UNSET JsonFormError Secret from_json to_json",
     }.items()
@@ -184,6 +190,7 @@ __all__ = [
     "Failure",
     "GoogleCompat",
     "GoogleOptions",
+    "Handoff",
     "HeadReceived",
     "HostAnswered",
     "Http1Exchange",
@@ -201,6 +208,7 @@ __all__ = [
     "LlmResponse",
     "LlmUsage",
     "LocalProtocolError",
+    "Loss",
     "Machine",
     "MissingCredential",
     "ModelSpec",
@@ -248,7 +256,9 @@ __all__ = [
     "UserMessage",
     "Woke",
     "__version__",
+    "estimate_tokens",
     "from_json",
+    "is_overflow",
     "nearest_level",
     "output_of",
     "parse_output",
