@@ -93,6 +93,7 @@ PRESETS: Final[dict[str, Preset]] = {
             reasoning_content_required=True,
             json_schema=False,
             strict_tools=False,
+            seed=False,
         ),
     ),
     # Completion tokens leave the reasoning out (WIRE 2e).

@@ -10,7 +10,7 @@ import pytest
 
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
-from lash_proto.messages import LlmRequest, ProviderOptions, TextPart, UserMessage
+from lash_proto.messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, openai_compatible, presets, register_all
 from lash_proto.providers.presets import PRESETS, CompatByModel, Preset
@@ -123,6 +123,14 @@ def test_a_budget_goes_into_the_servers_own_field(preset: str, fields: dict[str,
 def test_a_level_that_a_server_does_not_have_is_refused(preset: str, level: str) -> None:
     with pytest.raises(UnsupportedRequest, match=f"reasoning '{level}'"):
         body_of(made(preset), reasoning=level)
+
+
+def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
+    schema = JsonSchema("city", {"type": "object", "properties": {}, "additionalProperties": False})
+    for fields, part in (({"seed": 3}, "seed"), ({"output": schema}, "output of a schema")):
+        with pytest.raises(UnsupportedRequest) as caught:
+            body_of(made("deepseek"), **fields)
+        assert caught.value.part == part
 
 
 @pytest.mark.parametrize(("preset", "header"), [("openrouter", "x-session-id"), ("xai", "x-grok-conv-id")])

@@ -78,6 +78,8 @@ def _sampling(request: LlmRequest, compat: ChatCompat) -> JsonDict:
         raise UnsupportedRequest("max_output_tokens", "at least 1")
     if len(request.stop) > 4:
         raise UnsupportedRequest("stop", f"at most 4 sequences, here are {len(request.stop)}")
+    if request.seed is not None and not compat.seed:
+        raise UnsupportedRequest("seed", "the server takes none")
     fields: JsonDict = {
         compat.max_tokens_field: request.max_output_tokens,
         "temperature": request.temperature,
