@@ -127,7 +127,8 @@ def test_a_level_that_a_server_does_not_have_is_refused(preset: str, level: str)
 
 def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
     schema = JsonSchema("city", {"type": "object", "properties": {}, "additionalProperties": False})
-    for fields, part in (({"seed": 3}, "seed"), ({"output": schema}, "output of a schema")):
+    refused: list[tuple[dict[str, Any], str]] = [({"seed": 3}, "seed"), ({"output": schema}, "output of a schema")]
+    for fields, part in refused:
         with pytest.raises(UnsupportedRequest) as caught:
             body_of(made("deepseek"), **fields)
         assert caught.value.part == part
