@@ -151,7 +151,7 @@ class ChatCompat(Value):
     """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
     demoted_reasoning: bool = True
     """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
-    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+    thoughts and refuses; so say it of Claude behind this dialect too."""
 
     @property
     def rules(self) -> TargetRules:
@@ -201,7 +201,7 @@ class ResponsesCompat(Value):
     """A header that carries `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
     demoted_reasoning: bool = True
     """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
-    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+    thoughts and refuses; so say it of Claude behind this dialect too."""
 
     @property
     def rules(self) -> TargetRules:
@@ -248,7 +248,7 @@ class AnthropicCompat(Value):
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     demoted_reasoning: bool = False
     """Whether reasoning of other models may be told as text. Claude takes it for an attempt to draw out its own
-    thoughts and refuses (AI_AND_PI 6)."""
+    thoughts and refuses."""
 
     @property
     def rules(self) -> TargetRules:
@@ -280,7 +280,7 @@ class GoogleCompat(Value):
     """Whether `metadata` is sent as `labels`: Vertex and Code Assist have them, the Gemini API has not (WIRE 5b)."""
     demoted_reasoning: bool = True
     """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
-    thoughts and refuses (AI_AND_PI 6); so say it of Claude behind this dialect too."""
+    thoughts and refuses; so say it of Claude behind this dialect too."""
 
     @property
     def rules(self) -> TargetRules:

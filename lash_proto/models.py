@@ -128,7 +128,7 @@ def supported_levels(model: str | ModelSpec) -> tuple[ReasoningLevel, ...] | Non
 def nearest_level(model: str | ModelSpec, level: ReasoningLevel) -> ReasoningLevel:
     """The level itself where the model has it or nothing is known; else the next above, else the next below.
 
-    For those who would rather have something near than a refusal (AI_AND_PI 1.5).
+    For those who would rather have something near than a refusal.
     """
     levels = supported_levels(model)
     if not levels or level in levels:

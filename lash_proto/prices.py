@@ -104,7 +104,7 @@ class Prices(Value):
 class PriceTier(Value):
     """The prices of a request whose whole input is above so many tokens. They hold for all of it, not for the excess.
 
-    AI_AND_PI 1.2; so Anthropic, Google and OpenAI have it.
+    So Anthropic, Google and OpenAI have it.
     """
 
     tag: ClassVar = ("type", "price_tier")
@@ -183,7 +183,7 @@ def reported_cost(usage: LlmUsage) -> Cost | None:
     """The cost that the provider itself told, as OpenRouter does in dollars; None where it told none (WIRE 2e).
 
     Where the caller's own key at the provider behind was used, `cost` is OpenRouter's fee alone, and what that provider
-    took is added from `cost_details` (AI_AND_PI 1.2).
+    took is added from `cost_details`.
     """
     raw = dict(usage.raw or {})
     fee = _amount(raw, "cost")

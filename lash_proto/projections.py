@@ -37,7 +37,7 @@ def project(
 
     `strict`: the server is to hold the model to it; Anthropic always does with output. "google-openapi" is Gemini's
     older form, a subset of OpenAPI 3. `where` names the schema in changes and errors. Raises UnsupportedRequest, with
-    the place as a JSON Pointer, for what cannot be said (WIRE 1b, 4b, 5b; LASH 1.3; the vendors' pages on structured
+    the place as a JSON Pointer, for what cannot be said (WIRE 1b, 4b, 5b; the vendors' pages on structured
     output).
     """
     if dialect in ("openai", "anthropic") and not strict and (dialect == "openai" or purpose == "tool"):

@@ -2,7 +2,7 @@
 
 Decisions.
 - The estimate is for deciding whether to shrink a conversation, not for billing: four bytes of UTF-8 are a token. In
-  English that is the usual four characters (LASH 1.7), in Chinese about one token to a character, where counting
+  English that is the usual four characters, in Chinese about one token to a character, where counting
   characters would be wrong by three. No tokenizer is shipped: each model has its own, and most are not public.
 - Pictures, pages and sound cost what they cost, whatever their bytes: the numbers stand below with their sources.
 - A provider that cuts the input without a word (Ollama) cannot be found out.

@@ -145,7 +145,7 @@ def differences(expected: Mapping[str, Any], response: LlmResponse) -> list[str]
 
 
 def _word(stop: Any) -> str | None:
-    # An old Vertex client asked for enums as numbers (RECORDINGS 33).
+    # An old Vertex client asked for enums as numbers.
     return None if stop is None else str(stop)
 
 

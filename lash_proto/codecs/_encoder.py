@@ -27,7 +27,7 @@ from ..values import JsonDict, dump_json
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 ROOM_TO_ANSWER: Final = 1024
-"""Tokens that a budget for reasoning leaves of the output where its level was made a budget (AI_AND_PI 1.5)."""
+"""Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
 
 
 def http_request(

@@ -172,7 +172,7 @@ def _deltas(reply: FauxReply, part: Part, block: JsonDict) -> list[JsonDict]:
         raw = part.raw_arguments if isinstance(part, ToolCallPart) else ""
         raw = raw or (dump_json(block["input"]) if block["input"] else "")
         block["input"] = {}
-        # The first piece is empty, and the only one where a tool takes no arguments (RECORDINGS 25).
+        # The first piece is empty, and the only one where a tool takes no arguments.
         return [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *reply.pieces(raw))]
     return []
 

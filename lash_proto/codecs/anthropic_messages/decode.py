@@ -2,7 +2,7 @@
 
 Decisions.
 - Wire indexes lead to blocks through a map that a second `message_start` empties: the index space starts again there,
-  and blocks that were still open are closed, for nobody will close them (RECORDINGS 28). First id and model stand.
+  and blocks that were still open are closed, for nobody will close them. First id and model stand.
 - What comes after `message_stop` may still bring counts, and nothing else (law 2).
 - `redacted_thinking` is reasoning without a text, so that whoever drops or keeps reasoning treats both kinds alike; its
   data is in `provider_data` and goes back in its place.
@@ -216,7 +216,7 @@ class MessagesDecoder(DialectDecoder):
         message = get_dict(data, "message")
         self._close_open(out)
         self._begin(message.get("id"), message.get("model"), out)
-        # Programmatic tool calling: the message comes whole in its start, then `message_stop` (RECORDINGS 24).
+        # Programmatic tool calling: the message comes whole in its start, then `message_stop`.
         self._add_content(message.get("content"), out)
         self._add_usage(message, out)
         self._note_end(message, out)
@@ -321,7 +321,7 @@ def _settle_input(call: CallBlock, out: list[StreamEvent]) -> None:
 
 def _start_opaque(decoder: MessagesDecoder, block: JsonDict, out: list[StreamEvent]) -> OpaqueBlock:
     kind = clean(block["type"])
-    if kind == "fallback":  # the model that goes on from here is the one that answers (RECORDINGS 24)
+    if kind == "fallback":  # the model that goes on from here is the one that answers
         model = get_str(get_dict(block, "to"), "model")
         decoder.model = clean(model) if model else decoder.model
     return OpaqueBlock(kind, block)

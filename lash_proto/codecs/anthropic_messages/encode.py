@@ -37,7 +37,7 @@ MIN_BUDGET: Final = 1024
 # The version of the API that has no sampling parameters any more (WIRE F1).
 _NO_SAMPLING: Final = "2026-10-21"
 _INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
-# The reference client's budgets for levels (AI_AND_PI 1.5); it knows none above high.
+# The reference client's budgets for levels; it knows none above high.
 _BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 16384, "max": 16384}
 # Options that go into the body as they stand.
 _PLAIN = ("service_tier", "speed", "inference_geo", "context_management", "mcp_servers")

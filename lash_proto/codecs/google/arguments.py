@@ -1,7 +1,7 @@
 """Arguments of a function call that Vertex streams in pieces, as the JSON text they are pieces of.
 
 A piece is a JSONPath and a value (`{"jsonPath": "$.recipe.steps[0]", "stringValue": "Pre", "willContinue": true}`), and
-strings come in several for the same path (RECORDINGS 32). Vertex makes them of the text that the model writes, so they
+strings come in several for the same path. Vertex makes them of the text that the model writes, so they
 come in the order of that text, and this turns them back: containers are opened when a path enters them and closed when
 a path leaves them. The text grows at its end alone, which is what `ToolCallDelta.fragment` promises, and a call that
 was cut is JSON that was cut. Pieces in another order than any text has are refused; nobody has seen them.

@@ -1,6 +1,6 @@
 """One JSON array that comes in pieces, as its elements: what `streamGenerateContent` sends without `alt=sse`.
 
-Google writes `[{...}` and then, with each further chunk, a comma, a line end and the next element (RECORDINGS 8), so an
+Google writes `[{...}` and then, with each further chunk, a comma, a line end and the next element, so an
 element is handed over at its own last bracket and not at the comma behind it. Only brackets and strings are looked at;
 whether an element is JSON is for the parser to say. Doubled commas pass: gemini-cli repairs them too (WIRE 5g).
 """

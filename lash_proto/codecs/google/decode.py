@@ -36,7 +36,7 @@ from .faults import refine
 from .usage import add_counts, usage_of
 
 # WIRE 5f. What is not here is an error: MALFORMED_*, UNEXPECTED_TOOL_CALL, OTHER, NO_IMAGE. The numbers are those of
-# Vertex's enum: an old client asks for `enum-encoding=int` (RECORDINGS 33).
+# Vertex's enum: an old client asks for `enum-encoding=int`.
 STOPS: Final[dict[str, StopReason]] = {
     "STOP": "stop",
     "1": "stop",

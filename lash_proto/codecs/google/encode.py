@@ -26,7 +26,7 @@ _LEVELS: Final = {
     "xhigh": "XHIGH",
     "max": "XHIGH",
 }
-# Tokens that every thinking model before Gemini 3 takes (AI_AND_PI 1.5): the lowest minimum and the lowest maximum.
+# Tokens that every thinking model before Gemini 3 takes: the lowest minimum and the lowest maximum.
 _BUDGETS: Final = {"minimal": 512, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
 
 # GoogleOptions that go into generationConfig, by their name there.

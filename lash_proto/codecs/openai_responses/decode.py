@@ -1,7 +1,7 @@
 """Responses, from the wire to events.
 
 Decisions.
-- State is kept by `output_index`: GitHub Copilot gives one item another id in every event (RECORDINGS 20). Where a
+- State is kept by `output_index`: GitHub Copilot gives one item another id in every event. Where a
   gateway leaves the index out, the item's id tells, else the item at hand.
 - `response.output_item.done` has the authoritative item, and blocks end with it, so that an End carries the whole part.
   The terminal event's `output` finishes what had no `done`, adds what the stream never told, and fills what is missing
@@ -145,7 +145,7 @@ class ResponsesDecoder(DialectDecoder):
 
     def _end(self, event: JsonDict, out: list[StreamEvent]) -> None:
         response = get_dict(event, "response")
-        # GitHub Copilot gives the response another id in every event; its last word counts (RECORDINGS 23).
+        # GitHub Copilot gives the response another id in every event; its last word counts.
         if get_str(response, "id"):
             self.id = None
         if get_str(response, "model"):

@@ -245,7 +245,7 @@ def test_a_call_in_pieces_shows_what_has_come() -> None:
 
 
 def test_the_end_of_a_call_may_be_missing_where_the_model_stopped_by_itself() -> None:
-    """RECORDINGS 32: one recorded stream lacks the last, empty functionCall."""
+    """One recorded stream lacks the last, empty functionCall."""
     (call,) = streamed(candidate(BEGINNING, going_on(piece("$.a", stringValue="x")), finish="STOP")).tool_calls
     assert (call.arguments, call.arguments_error) == ({"a": "x"}, None)
 

@@ -1,4 +1,4 @@
-"""Chat Completions decoded: the shapes that real servers send, one by one (RECORDINGS 1 to 19, WIRE 2)."""
+"""Chat Completions decoded: the shapes that real servers send, one by one (WIRE 2)."""
 
 from __future__ import annotations
 
