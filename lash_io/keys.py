@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from lash_proto.providers import ProviderHandle
 from lash_proto.providers.presets import PRESETS
+from lash_proto.providers.registry import VARIABLES
 
 from .world import environment
 
 __all__ = ["get_env_api_key", "with_env_key"]
-
-VARIABLES: dict[str, tuple[str, ...]] = {
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"),
-    "github-copilot": ("COPILOT_GITHUB_TOKEN",),
-    "openrouter": ("OPENROUTER_API_KEY",),
-    "google": ("GEMINI_API_KEY",),
-}
 
 
 def get_env_api_key(kind: str) -> str | None:

@@ -149,8 +149,3 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 def arguments_text(call: ToolCallPart) -> str:
     """A call's arguments as JSON text: what the model wrote, to the letter, where that is known."""
     return call.raw_arguments or dump_json(dict(call.arguments))
-
-
-def arguments_object(call: ToolCallPart) -> Mapping[str, Any]:
-    """A call's arguments as an object; what was no valid JSON goes back as an empty one."""
-    return call.arguments

@@ -13,9 +13,9 @@ from ..codecs import CODECS
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, check_base_url
+from .registry import VARIABLES
 
 BASE_URL = "https://api.anthropic.com"
-VARIABLES = ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY")
 
 
 def anthropic(
@@ -31,7 +31,7 @@ def anthropic(
         "anthropic",
         key_header.lower(),
         prefix="Bearer " if key_header.lower() == "authorization" else "",
-        variables=VARIABLES,
+        variables=VARIABLES["anthropic"],
     )
     codec = evolve(cast("Any", CODECS["anthropic-messages"]), provider="anthropic")
     return ProviderHandle(

@@ -11,9 +11,9 @@ from ..codecs import CODECS
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, check_base_url
+from .registry import VARIABLES
 
 BASE_URL = "https://generativelanguage.googleapis.com"
-VARIABLES = ("GEMINI_API_KEY",)
 
 
 def google(
@@ -21,7 +21,7 @@ def google(
 ) -> ProviderHandle:
     """Gemini by an API key."""
     url = check_base_url("google", base_url)
-    auth = KeyAuth("google", "x-goog-api-key", variables=VARIABLES)
+    auth = KeyAuth("google", "x-goog-api-key", variables=VARIABLES["google"])
     codec = evolve(cast("Any", CODECS["google-generative-ai"]), provider="google")
     return ProviderHandle(
         kind="google",

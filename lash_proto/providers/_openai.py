@@ -11,14 +11,14 @@ from ..codecs import CODECS
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle
+from .registry import VARIABLES
 
 BASE_URL = "https://api.openai.com/v1"
-VARIABLES = ("OPENAI_API_KEY",)
 
 
 def openai(api_key: str | Secret | None = None, *, options: ProviderOptions | None = None) -> ProviderHandle:
     """OpenAI's own models, over Responses; pictures over Images."""
-    auth = KeyAuth("openai", "authorization", prefix="Bearer ", variables=VARIABLES)
+    auth = KeyAuth("openai", "authorization", prefix="Bearer ", variables=VARIABLES["openai"])
     codec = evolve(cast("Any", CODECS["openai-responses"]), provider="openai")
     return ProviderHandle(
         kind="openai",

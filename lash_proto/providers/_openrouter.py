@@ -11,9 +11,9 @@ from ..codecs import CODECS
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, check_base_url
+from .registry import VARIABLES
 
 BASE_URL = "https://openrouter.ai/api/v1"
-VARIABLES = ("OPENROUTER_API_KEY",)
 
 
 def openrouter(
@@ -21,7 +21,7 @@ def openrouter(
 ) -> ProviderHandle:
     """Pictures by OpenRouter: text in and pictures out, unless the call's `modalities` say more."""
     url = check_base_url("openrouter", base_url)
-    auth = KeyAuth("openrouter", "authorization", prefix="Bearer ", variables=VARIABLES)
+    auth = KeyAuth("openrouter", "authorization", prefix="Bearer ", variables=VARIABLES["openrouter"])
     route = Route(url, evolve(cast("Any", CODECS["openrouter-images"]), provider="openrouter"))
     return ProviderHandle(
         kind="openrouter",

@@ -22,6 +22,15 @@ _BUILT_IN: dict[str, str] = {
     "faux": "faux",
 }
 
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "openai": ("OPENAI_API_KEY",),
+    "anthropic": ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"),
+    "github-copilot": ("COPILOT_GITHUB_TOKEN",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "google": ("GEMINI_API_KEY",),
+}
+"""The environment variables that hold a kind's key, in the order they are asked. Presets name their own."""
+
 _factories: dict[str, Factory] = {}
 
 

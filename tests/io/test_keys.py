@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 
 from lash_io import Client, get_env_api_key
-from lash_io.keys import VARIABLES
-from lash_proto.providers import anthropic, google, openai, openai_compatible
+from lash_proto.providers import anthropic, google, openai, openai_compatible, openrouter
 
 
-def test_the_variables_are_those_that_the_handles_name() -> None:
-    for handle in (openai(), anthropic(), google()):
-        assert VARIABLES[handle.kind] == handle.variables
+def test_the_handles_name_their_variables() -> None:
+    assert openai().variables == ("OPENAI_API_KEY",)
+    assert anthropic().variables == ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY")
+    assert google().variables == ("GEMINI_API_KEY",)
+    assert openrouter().variables == ("OPENROUTER_API_KEY",)
+
+
+def test_a_github_token_is_found_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPILOT_GITHUB_TOKEN", "t")
+    assert get_env_api_key("github-copilot") == "t"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ def test_the_variables_are_those_that_the_handles_name() -> None:
 def test_the_first_variable_that_says_something(
     environment: dict[str, str], key: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in VARIABLES["anthropic"]:
+    for name in ("ANTHROPIC_OAUTH_TOKEN", "ANTHROPIC_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -14,8 +14,7 @@ Decisions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
@@ -40,7 +39,7 @@ from ...messages import (
     UserMessage,
 )
 from ...values import JsonDict, get_dict, get_str
-from .._encoder import arguments_object, encode_base64, media_type_of
+from .._encoder import encode_base64, media_type_of
 
 IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -268,7 +267,7 @@ class Conversation:
         name = self.compat.rules.tool_name(part.name)
         if name != part.name:
             self.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
-        arguments: Mapping[str, Any] = arguments_object(part)
+        arguments = part.arguments
         if part.kind == "custom":
             arguments = {"input": part.raw_arguments}
             self.note("the text of a custom tool call is sent as its argument `input`")

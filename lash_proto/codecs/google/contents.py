@@ -38,7 +38,7 @@ from ...messages import (
     UserMessage,
 )
 from ...values import JsonDict
-from .._encoder import arguments_object, check_name, encode_base64, media_type_of
+from .._encoder import check_name, encode_base64, media_type_of
 
 SENTINEL: Final = "skip_thought_signature_validator"
 """What Google's documentation gives for calls that no Gemini made (ai.google.dev, thought signatures)."""
@@ -201,7 +201,7 @@ class Contents:
         name = self.compat.rules.tool_name(call.name)
         if name != call.name:
             self._note(f"the tool {call.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
-        arguments = arguments_object(call)
+        arguments = call.arguments
         if call.kind == "custom":
             self._note("a custom call is sent as a function call with its text in `input`")
             arguments = {"input": call.raw_arguments}

@@ -10,7 +10,6 @@ import pytest
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs._encoder import (
-    arguments_object,
     arguments_text,
     check_name,
     check_request,
@@ -115,4 +114,3 @@ def test_arguments_go_back_to_the_letter_where_the_letter_is_known() -> None:
     assert arguments_text(ToolCallPart("c", "f", {"a": 1}, '{ "a": 1 }')) == '{ "a": 1 }'
     assert arguments_text(ToolCallPart("c", "f", {"a": 1})) == '{"a":1}'
     assert arguments_text(ToolCallPart("c", "f")) == "{}"
-    assert arguments_object(ToolCallPart("c", "f", {}, "{oops", "bad")) == {}
