@@ -235,6 +235,13 @@ def test_with_a_picture_to_start_from_it_is_an_edit_in_a_form() -> None:
     assert OpenAIImages().encode(request, "gpt-image-2", stream=True) == http
 
 
+def test_half_a_surrogate_pair_in_a_form_is_replaced() -> None:
+    request = ImageRequest((TextPart("A hat \ud83d"), SOURCE), options=ImagesOptions(extra_body={"a\ud83d": "1"}))
+    body = OpenAIImages().encode(request, "gpt-image-2").body
+    assert b'name="prompt"\r\n\r\nA hat \xef\xbf\xbd\r\n' in body
+    assert b'name="a\xef\xbf\xbd"\r\n\r\n1\r\n' in body
+
+
 def test_several_pictures_to_start_from_are_a_list() -> None:
     photo = ImagePart(data=b"x", media_type="image/jpeg")
     http = OpenAIImages().encode(ImageRequest((TextPart("Both"), SOURCE, photo)), "gpt-image-2")

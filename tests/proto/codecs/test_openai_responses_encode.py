@@ -451,6 +451,12 @@ def test_a_part_that_cannot_be_said_is_refused_with_its_place(part: Part, named:
     assert rule in found[1]
 
 
+def test_half_a_surrogate_pair_in_a_document_is_replaced() -> None:
+    (item,) = items(UserMessage([DocumentPart(text="a\ud83d", name="b\ud83d")]))
+    sent = {"type": "input_file", "filename": "b\ufffd", "file_data": "data:text/plain;base64,Ye+/vQ=="}
+    assert item["content"] == [sent]
+
+
 def test_citations_of_documents_cannot_be_asked_for() -> None:
     request = LlmRequest(
         [UserMessage([DocumentPart(text="a", citations=True), DocumentPart(text="b", citations=True)])]
