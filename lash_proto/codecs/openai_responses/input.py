@@ -290,7 +290,9 @@ class InputItems:
         if part.kind == "custom":
             item = {"type": "custom_tool_call", "call_id": id, "name": name, "input": part.raw_arguments}
         else:
-            item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
+            item = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments_text(part)}
+            if part.arguments_error is not None:
+                self._note(f"arguments of {name!r} that are no JSON object went back as an empty one")
         self.items.append({**kept, **item})
 
     def _opaque(self, part: OpaquePart, place: str) -> None:
@@ -315,11 +317,3 @@ def _without_nulls(data: Mapping[str, Any]) -> JsonDict:
     if item.get("type") == "web_search_call" and isinstance(action, Mapping):
         item["action"] = {key: value for key, value in cast("JsonDict", action).items() if value is not None}
     return item
-
-
-def _arguments(call: ToolCallPart) -> str:
-    try:
-        return arguments_text(call)
-    except (ValueError, TypeError) as error:
-        rule = f"they hold a value that JSON cannot say ({error})"
-        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None
