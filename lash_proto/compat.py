@@ -147,6 +147,9 @@ class ChatCompat(Value):
     """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), `cache_control`."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
+    store: bool | None = None
+    """The `store` that is sent where the options say nothing. None: none is sent, which means False to OpenAI (WIRE 2b)
+    and most other servers would not know it (WIRE 2h)."""
     mistral: bool = False
     """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
     demoted_reasoning: bool = True

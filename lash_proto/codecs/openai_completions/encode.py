@@ -67,6 +67,8 @@ def encode(
         body["prompt_cache_key"] = _short(request.session_id)
     if retention == "long" and compat.cache_marks != "anthropic":
         notes.append("the server decides how long it keeps the prompt cached")
+    if compat.store is not None:
+        body["store"] = compat.store
     if isinstance(options, ChatOptions):
         body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
     headers = _headers(request, compat, notes)

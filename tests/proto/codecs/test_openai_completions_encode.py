@@ -229,6 +229,13 @@ def test_options_of_the_dialect() -> None:
     assert set(body_of(with_options(store=None))) == {"model", "messages", "stream", "stream_options"}
 
 
+def test_the_store_of_the_options_comes_before_the_servers() -> None:
+    assert body_of("Hi", store=False)["store"] is False
+    assert body_of(with_options(store=True), store=False)["store"] is True
+    assert body_of(with_options(store=None), store=False)["store"] is False
+    assert "store" not in body_of("Hi")
+
+
 def test_options_have_a_json_form_and_lie_over_the_handles() -> None:
     options = ChatOptions(verbosity="low", logit_bias={"1": 2}, modalities=("text",))
     assert from_json(options.to_json()) == options
