@@ -150,6 +150,9 @@ class ChatCompat(Value):
     store: bool | None = None
     """The `store` that is sent where the options say nothing. None: none is sent, which means False to OpenAI (WIRE 2b)
     and most other servers would not know it (WIRE 2h)."""
+    body: Mapping[str, Any] | None = None
+    """Fields that every request to the server has, less those that the request says itself: what a server takes beside
+    the dialect, as OpenRouter's `provider`, `providerOptions` of Vercel's gateway, vLLM's `priority` (WIRE 2h)."""
     mistral: bool = False
     """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
     demoted_reasoning: bool = True

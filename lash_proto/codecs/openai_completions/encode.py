@@ -44,7 +44,9 @@ def encode(
     conversation.flush()
     if not conversation.messages:
         raise UnsupportedRequest("messages", "there is none to send")
-    body: JsonDict = {"model": spec.id, "messages": conversation.messages}
+    body: JsonDict = {**(compat.body or {}), "model": spec.id, "messages": conversation.messages}
+    if body.get("n") is not None:
+        raise UnsupportedRequest("compat.body.n", "a reply is one answer: make a call for each")
     if stream:
         body["stream"] = True
         if compat.usage_in_stream:

@@ -254,6 +254,27 @@ def test_extra_body_and_headers_come_last() -> None:
     assert dict(encoded.headers) == {"content-type": "application/json", "x-a": "b"}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"provider": {"only": ["anthropic", "amazon-bedrock"], "require_parameters": True}},
+        {"providerOptions": {"gateway": {"order": ["vertex", "anthropic"]}}},
+        {"priority": -1},
+    ],
+)
+def test_what_a_server_takes_beside_the_dialect_is_in_every_request(fields: dict[str, Any]) -> None:
+    assert body_of("Hi", body=fields) == {**body_of("Hi"), **fields}
+
+
+def test_the_request_and_the_callers_extras_come_before_the_servers_own_fields() -> None:
+    flags = {"temperature": 0.6, "top_k": 20, "priority": 1, "model": "another"}
+    request = LlmRequest("Hi", temperature=0.1, options=ProviderOptions(extra_body={"top_k": 3, "priority": None}))
+    assert body_of(request, body=flags) == {**body_of("Hi"), "temperature": 0.1, "top_k": 3}
+    with pytest.raises(UnsupportedRequest) as refused:
+        encode("Hi", body={"n": 2})
+    assert refused.value.part == "compat.body.n"
+
+
 # --- system and user -------------------------------------------------------------------------------------------------
 
 
