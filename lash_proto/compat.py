@@ -133,6 +133,8 @@ class ChatCompat(Value):
     """Assistant content is `""` where it would be null."""
     tools_with_history: bool = False
     """`tools: []` is sent where the history has calls and the request no tools (LiteLLM before Anthropic)."""
+    tool_stream: bool = False
+    """Whether a stream with tools says `tool_stream`: z.ai streams a call's arguments only then (WIRE 2h)."""
     strict_tools: bool = True
     """Whether a tool may say `strict`."""
     custom_tools: bool = True

@@ -125,7 +125,7 @@ PRESETS: Final[dict[str, Preset]] = {
     "zai": Preset(
         base_url="https://api.z.ai/api/paas/v4",
         variables=("ZAI_API_KEY",),
-        compat=evolve(_OLD, thinking_format="zai"),
+        compat=evolve(_OLD, thinking_format="zai", tool_stream=True),
     ),
     # `thinking: {"type": ...}` is DeepSeek's switch, without an effort beside it.
     "moonshot": Preset(

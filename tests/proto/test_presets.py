@@ -10,7 +10,7 @@ import pytest
 
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
-from lash_proto.messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, UserMessage
+from lash_proto.messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, ToolDefinition, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, openai_compatible, presets, register_all
 from lash_proto.providers.presets import PRESETS, CompatByModel, Preset
@@ -132,6 +132,10 @@ def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
         with pytest.raises(UnsupportedRequest) as caught:
             body_of(made("deepseek"), **fields)
         assert caught.value.part == part
+
+
+def test_zai_streams_arguments_only_when_told_to() -> None:
+    assert body_of(made("zai"), tools=[ToolDefinition("f")])["tool_stream"] is True
 
 
 @pytest.mark.parametrize(("preset", "header"), [("openrouter", "x-session-id"), ("xai", "x-grok-conv-id")])

@@ -53,6 +53,8 @@ def encode(
             body["stream_options"] = {"include_usage": True}
     body |= _sampling(request, compat)
     body |= _tools(request, compat, notes)
+    if stream and compat.tool_stream and "tools" in body:
+        body["tool_stream"] = True
     parts.write_marks(body.get("tools", []))
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])

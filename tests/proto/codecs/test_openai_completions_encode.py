@@ -490,6 +490,13 @@ def test_without_tools_nothing_is_said_of_them() -> None:
     assert encoded.notes == ("parallel_tool_calls means nothing without tools",)
 
 
+def test_a_stream_of_calls_is_asked_for_where_the_server_wants_it_said() -> None:
+    request = LlmRequest("Hi", tools=[WEATHER])
+    assert body_of(request, tool_stream=True) == {**body_of(request), "tool_stream": True}
+    assert body_of("Hi", tool_stream=True) == body_of("Hi")
+    assert b"tool_stream" not in encode(request, stream=False, tool_stream=True).body
+
+
 def test_no_tools_beside_old_calls_where_the_server_wants_it_said() -> None:
     history: list[Message] = [HI, AssistantMessage([ToolCallPart("a", "f")]), ToolResultMessage("a", "1")]
     assert body_of(LlmRequest(history), tools_with_history=True)["tools"] == []
