@@ -28,7 +28,8 @@ def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: 
 
 
 def body_of(given: ProviderHandle, model: str = "m", reasoning: Any = "high", **fields: Any) -> Any:
-    request = LlmRequest("Hi", max_output_tokens=9, options=ProviderOptions(reasoning=reasoning), **fields)
+    fields = {"max_output_tokens": 9, **fields}
+    request = LlmRequest("Hi", options=ProviderOptions(reasoning=reasoning), **fields)
     return json.loads(first_call(given, request, model).body)
 
 
@@ -112,7 +113,7 @@ def test_mistral_is_asked_in_its_own_words() -> None:
     ],
 )
 def test_a_budget_goes_into_the_servers_own_field(preset: str, fields: dict[str, Any]) -> None:
-    body = body_of(made(preset), reasoning=2000)
+    body = body_of(made(preset), reasoning=2000, max_output_tokens=4096)
     assert {name: body[name] for name in fields} == fields
 
 

@@ -576,6 +576,28 @@ def test_reasoning_that_cannot_be_asked_for_is_refused(compat: dict[str, Any], r
         encode(with_options(reasoning=reasoning), **compat)
 
 
+@pytest.mark.parametrize(
+    ("cap", "limit", "budget"),
+    [
+        (None, None, 8000),
+        (9024, None, 8000),
+        (9023, None, 7999),
+        (None, 4096, 3072),
+        (2048, 4096, 1024),
+        (1024, None, 512),
+        (9, None, 4),
+        (1, None, 1),
+    ],
+)
+def test_a_budget_leaves_room_for_an_answer(cap: int | None, limit: int | None, budget: int) -> None:
+    flags = ChatCompat(thinking_format="openrouter")
+    request = LlmRequest("Hi", max_output_tokens=cap, options=ProviderOptions(reasoning=8000))
+    encoded = CODEC.encode(request, ModelSpec("m", compat=flags, max_output_tokens=limit))
+    assert json.loads(encoded.body)["reasoning"] == {"max_tokens": budget}
+    told = f"the reasoning budget is {budget} tokens, to leave room for an answer"
+    assert encoded.notes == (() if budget == 8000 else (told,))
+
+
 def test_a_level_that_only_means_on_is_noted() -> None:
     encoded = encode(with_options(reasoning="high"), thinking_format="zai")
     assert encoded.notes == ("the server only switches reasoning on or off: level 'high' means on",)
