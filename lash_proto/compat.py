@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from .values import Value
 
@@ -93,9 +93,31 @@ _GOOGLE_RULES: Final = TargetRules(
 )
 
 ThinkingFormat: TypeAlias = Literal[
-    "none", "openai", "openrouter", "deepseek", "zai", "together", "qwen", "qwen-chat-template", "string"
+    "none",
+    "openai",
+    "openrouter",
+    "deepseek",
+    "zai",
+    "together",
+    "qwen",
+    "qwen-chat-template",
+    "chat-template",
+    "baseten",
+    "string",
+    "ant-ling",
 ]
 """Ways in which Chat Completions servers are told how much to reason; what each sends stands in the encoder."""
+
+
+_VARIABLES: Final = ("thinking.enabled", "thinking.effort", "thinking.budget")
+
+
+def _check_template(compat: Any, attribute: Any, template: Mapping[str, Any] | None) -> None:
+    for name, value in (template or {}).items():
+        if isinstance(value, Mapping):
+            variable = cast("Mapping[str, Any]", value)
+            if variable.get("$var") not in _VARIABLES or not variable.keys() <= {"$var", "omit_when_off"}:
+                raise ValueError(f"template[{name!r}]: a `$var` is one of {', '.join(_VARIABLES)}")
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -115,8 +137,14 @@ class ChatCompat(Value):
     """Whether `stream_options.include_usage` is sent."""
     thinking_format: ThinkingFormat = "openai"
     """How a reasoning level or budget is written; "none": the server has no field for it."""
+    template: Mapping[str, Any] | None = field(default=None, validator=_check_template)
+    """What the formats "chat-template" and "baseten" tell the model's chat template, under the template's own names:
+    values as they are sent, in every request, and variables that follow the reasoning asked for.
+    `{"$var": "thinking.enabled"}` is true or false, "thinking.effort" the server's word for the level (for off only one
+    from `effort_words`), "thinking.budget" the tokens; with `"omit_when_off": True` it is left out at off."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our levels where they differ; None for a level that it does not have."""
+    """The server's words for our levels where they differ; None for a level that it does not have. The format
+    "ant-ling" has only those that stand here."""
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None

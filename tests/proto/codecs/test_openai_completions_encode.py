@@ -558,6 +558,92 @@ def test_reasoning_is_asked_for_in_each_servers_way(
     assert set(body) == {"model", "messages", "stream", "stream_options", *fields}
 
 
+ENABLED = {"$var": "thinking.enabled"}
+LEVEL = {"$var": "thinking.effort"}
+TOKENS = {"$var": "thinking.budget"}
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "values"),
+    [
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, "low", {"enable_thinking": True}),
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, "off", {"enable_thinking": False}),
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, None, {}),
+        ({"thinking": {**ENABLED, "omit_when_off": True}, "preserve_thinking": True}, "off", {}),
+        ({"thinking": ENABLED, "reasoning_effort": LEVEL}, "max", {"thinking": True, "reasoning_effort": "most"}),
+        ({"thinking": ENABLED, "reasoning_effort": LEVEL}, "off", {"thinking": False}),
+        ({"thinking": ENABLED, "budget": TOKENS}, 2048, {"thinking": True, "budget": 2048}),
+        (
+            {"thinking": ENABLED, "budget": TOKENS, "reasoning_effort": LEVEL},
+            "low",
+            {"thinking": True, "reasoning_effort": "low"},
+        ),
+        ({"thinking": ENABLED, "budget": TOKENS}, 0, {"thinking": False}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("format", "field"), [("chat-template", "chat_template_kwargs"), ("baseten", "chat_template_args")]
+)
+def test_a_chat_template_is_told_in_its_own_words(
+    format: str, field: str, template: dict[str, Any], reasoning: Any, values: dict[str, Any]
+) -> None:
+    flags = {"thinking_format": format, "template": template, "effort_words": {"max": "most"}}
+    own = {name: value for name, value in template.items() if name == "preserve_thinking"}
+    assert body_of(with_options(reasoning=reasoning), **flags) == {**body_of("Hi"), field: {**values, **own}}
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "beside"),
+    [
+        ("high", {"chat_template_args": {"enable_thinking": True}, "reasoning_effort": "high"}),
+        ("off", {"chat_template_args": {"enable_thinking": False}, "reasoning_effort": "none"}),
+        (512, {"chat_template_args": {"enable_thinking": True}, "thinking_budget": 512}),
+    ],
+)
+def test_beside_a_template_there_may_be_an_effort_and_a_budget(reasoning: Any, beside: dict[str, Any]) -> None:
+    flags = {
+        "thinking_format": "baseten",
+        "template": {"enable_thinking": ENABLED},
+        "effort_words": {"off": "none"},
+        "effort_beside_thinking": True,
+        "budget_field": "thinking_budget",
+    }
+    encoded = encode(with_options(reasoning=reasoning), **flags)
+    assert json.loads(encoded.body) == {**body_of("Hi"), **beside}
+    assert encoded.notes == ()
+
+
+def test_a_template_says_what_the_level_is_or_a_note_says_that_it_does_not() -> None:
+    told = encode(with_options(reasoning="low"), thinking_format="chat-template", template={"e": LEVEL, "t": ENABLED})
+    assert told.notes == ()
+    switched = encode(with_options(reasoning="low"), thinking_format="chat-template", template={"t": ENABLED})
+    assert switched.notes == ("the server only switches reasoning on or off: level 'low' means on",)
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning"),
+    [
+        (None, "high"),
+        ({"preserve_thinking": True}, "high"),
+        ({"effort": LEVEL}, "off"),
+        ({"budget": TOKENS}, "high"),
+        ({"thinking": ENABLED}, 2048),
+    ],
+)
+def test_what_a_template_has_no_variable_for_is_refused(template: Any, reasoning: Any) -> None:
+    with pytest.raises(UnsupportedRequest, match="reasoning"):
+        encode(with_options(reasoning=reasoning), thinking_format="chat-template", template=template)
+
+
+def test_ant_ling_takes_the_levels_that_have_a_word() -> None:
+    flags: dict[str, Any] = {"thinking_format": "ant-ling", "effort_words": {"high": "high", "xhigh": "xhigh"}}
+    assert body_of(with_options(reasoning="xhigh"), **flags) == {**body_of("Hi"), "reasoning": {"effort": "xhigh"}}
+    assert body_of(with_options(reasoning="off"), **flags) == body_of("Hi")
+    for reasoning in ("low", 2048):
+        with pytest.raises(UnsupportedRequest, match="reasoning"):
+            encode(with_options(reasoning=reasoning), **flags)
+
+
 def test_reasoning_left_to_the_provider_is_not_mentioned() -> None:
     assert set(body_of(with_options(reasoning=None))) == {"model", "messages", "stream", "stream_options"}
 
