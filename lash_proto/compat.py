@@ -151,6 +151,9 @@ class ChatCompat(Value):
     """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
+    reasoning_as_text: bool = False
+    """True: its own reasoning goes back as text at the head of what it said, in a content of parts and without tags, to
+    a server that knows no field for it."""
     reasoning_content_required: bool = False
     """Every assistant message needs `reasoning_content`, if need be an empty one (DeepSeek with tools)."""
     tool_result_name: bool = False
@@ -198,7 +201,7 @@ class ChatCompat(Value):
             nine=self.mistral,
             custom_calls=self.custom_tools,
             demoted_reasoning=self.demoted_reasoning,
-            own_reasoning=self.reasoning_content_required,
+            own_reasoning=self.reasoning_content_required or self.reasoning_as_text,
         )
 
 

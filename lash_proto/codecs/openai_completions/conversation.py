@@ -3,7 +3,7 @@
 - A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry Anthropic's
   markers, the strings of users and the system are always one part, marked or not. Assistant content is a string or
   null: some servers answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived
-  in the list, as Mistral's does, is it a list again.
+  in the list, as Mistral's does, is it a list again, and where a server is told its reasoning as text.
 - A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
   calls of the turn are answered; so that message grows while answers are missing and is fixed from then on.
 - Call ids are replayed as they came. Ids from elsewhere are made fit: at most 40 letters, digits, `_` and `-`, the same
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from ...compat import ChatCompat
+from ...compat import ChatCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
@@ -56,10 +56,14 @@ class Conversation:
     target: Origin
     parts: PartEncoder
     messages: list[JsonDict] = field(factory=list[JsonDict], init=False)
+    _rules: TargetRules = field(init=False)
     has_calls: bool = field(default=False, init=False)
     _ids: dict[str, str] = field(factory=dict[str, str], init=False)
     _open: set[str] = field(factory=set[str], init=False)
     _pictures: list[JsonDict] = field(factory=list[JsonDict], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self.compat.rules
 
     def add_system(self, system: str | tuple[TextPart, ...]) -> None:
         """The system prompt; nothing where it is empty."""
@@ -171,7 +175,7 @@ class Conversation:
         if isinstance(part, AudioPart) and part.transcript:
             return True
         if isinstance(part, (ReasoningPart, OpaquePart, AudioPart, ImagePart)):
-            own = part.origin is None and isinstance(part, ReasoningPart) and self.compat.reasoning_content_required
+            own = part.origin is None and isinstance(part, ReasoningPart) and self._rules.own_reasoning
             if own or self._is_native(part.origin):
                 return True
             self.parts.note(f"a {type(part).__name__} from elsewhere was left out")
@@ -179,9 +183,17 @@ class Conversation:
         raise UnsupportedRequest(f"a {type(part).__name__} in an assistant message", "the dialect has no place for it")
 
     def _assistant_content(self, parts: list[Part]) -> str | list[JsonDict] | None:
-        if any(_lives_in_content(part) for part in parts):
-            return [p for part in parts if (p := self._content_part(part)) is not None]
-        return "".join([self._content_text(part) for part in parts]) or None
+        thoughts = self._thoughts(parts)
+        if not thoughts and not any(_lives_in_content(part) for part in parts):
+            return "".join([self._content_text(part) for part in parts]) or None
+        content = [{"type": "text", "text": "\n\n".join(thoughts)}] if thoughts else []
+        return content + [p for part in parts if (p := self._content_part(part)) is not None]
+
+    def _thoughts(self, parts: list[Part]) -> list[str]:
+        """The reasoning that goes back as text."""
+        if not (self.compat.reasoning_as_text and self.compat.replay_reasoning):
+            return []
+        return [p.text for p in parts if isinstance(p, ReasoningPart) and p.text.strip() and not _lives_in_content(p)]
 
     def _content_text(self, part: Part) -> str:
         if isinstance(part, TextPart):
@@ -210,12 +222,12 @@ class Conversation:
         if texts and not self.compat.replay_reasoning:
             self.parts.note("the server does not take its reasoning back")
             return {}
-        return replay_fields(texts)
+        return {} if self.compat.reasoning_as_text else replay_fields(texts)
 
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
-        name = part.name if native else self.compat.rules.tool_name(part.name)
+        name = part.name if native else self._rules.tool_name(part.name)
         encoded: JsonDict
         if part.kind == "custom":
             encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
@@ -231,7 +243,7 @@ class Conversation:
         return encoded
 
     def _wire_id(self, id: str, *, native: bool) -> str:
-        return id if native and not self.compat.mistral else self.compat.rules.call_id(id)
+        return id if native and not self.compat.mistral else self._rules.call_id(id)
 
 
 def _lives_in_content(part: Part) -> bool:

@@ -601,7 +601,7 @@ def test_a_chat_template_is_told_in_its_own_words(
     ],
 )
 def test_beside_a_template_there_may_be_an_effort_and_a_budget(reasoning: Any, beside: dict[str, Any]) -> None:
-    flags = {
+    flags: dict[str, Any] = {
         "thinking_format": "baseten",
         "template": {"enable_thinking": ENABLED},
         "effort_words": {"off": "none"},
@@ -828,6 +828,25 @@ def test_reasoning_is_kept_from_servers_that_refuse_it_and_made_up_for_those_tha
     assert own["reasoning_content"] == "mine"
 
 
+def test_reasoning_goes_back_as_text_where_the_server_knows_no_field_for_it() -> None:
+    native = (
+        ReasoningPart("Hm.", HERE, {"field": "reasoning_content"}),
+        TextPart("a"),
+        ReasoningPart("So.", HERE, {"details": [{"type": "reasoning.text", "text": "So."}]}),
+        ReasoningPart(" ", HERE, {"field": "reasoning"}),
+        TextPart("b"),
+    )
+    text = [{"type": "text", "text": text} for text in ("Hm.\n\nSo.", "a", "b")]
+    assert assistant(*native, reasoning_as_text=True) == {"role": "assistant", "content": text}
+    assert assistant(native[0], reasoning_as_text=True)["content"] == [{"type": "text", "text": "Hm."}]
+    assert assistant(ReasoningPart("Mine."), TextPart("a"), reasoning_as_text=True)["content"][0]["text"] == "Mine."
+    assert assistant(TextPart("a"), reasoning_as_text=True)["content"] == "a"
+    elsewhere = ReasoningPart("Hm.", ELSEWHERE, {"signature": "s"})
+    assert assistant(elsewhere, TextPart("a"), reasoning_as_text=True)["content"] == "a"
+    refused = {"reasoning_as_text": True, "replay_reasoning": False}
+    assert assistant(*native, **refused) == {"role": "assistant", "content": "ab"}
+
+
 # --- ids, names and results ------------------------------------------------------------------------------------------
 
 
@@ -945,7 +964,11 @@ def test_appending_leaves_the_earlier_messages_as_they_were() -> None:
         CustomMessage("note"),
         UserMessage([TextPart("e")]),
     ]
-    for compat in ({}, {"cache_marks": None, "assistant_after_tool_result": True, "mistral": True}):
+    for compat in (
+        {},
+        {"cache_marks": None, "assistant_after_tool_result": True, "mistral": True},
+        {"reasoning_as_text": True, "content_required": True},
+    ):
         whole = wire(*conversation, **compat)
         for end in range(1, len(conversation)):
             part = wire(*conversation[:end], **compat)
