@@ -229,10 +229,14 @@ class Conversation:
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
         name = part.name if native else self._rules.tool_name(part.name)
         encoded: JsonDict
-        if part.kind == "custom":
+        if part.kind == "custom" and (native or self.compat.custom_tools):
             encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
         else:
-            arguments = arguments_text(part)
+            if part.kind == "custom":
+                self.parts.note("the text of a custom tool call is sent as its argument `input`")
+                arguments = dump_json({"input": part.raw_arguments})
+            else:
+                arguments = arguments_text(part)
             if not native and part.arguments_error is not None:
                 self.parts.note(f"arguments of {name!r} that are no JSON object went back as an empty one")
                 arguments = "{}"

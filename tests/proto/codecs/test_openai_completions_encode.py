@@ -737,6 +737,18 @@ def test_custom_calls_and_thought_signatures_go_back() -> None:
     ]
 
 
+def test_a_custom_call_becomes_a_function_call_where_the_server_has_no_others() -> None:
+    custom = ToolCallPart("a", "sql", raw_arguments='SELECT "x"', kind="custom", origin=ELSEWHERE)
+    function = {"name": "sql", "arguments": '{"input":"SELECT \\"x\\""}'}
+    assert assistant(custom, custom_tools=False)["tool_calls"] == [
+        {"id": "a", "type": "function", "function": function}
+    ]
+    said = "the text of a custom tool call is sent as its argument `input`"
+    assert notes(HI, AssistantMessage([custom]), custom_tools=False) == (said,)
+    assert assistant(custom)["tool_calls"][0]["type"] == "custom"
+    assert assistant(evolve(custom, origin=HERE), custom_tools=False)["tool_calls"][0]["type"] == "custom"
+
+
 def test_sound_goes_back_by_its_id_and_from_elsewhere_as_its_transcript() -> None:
     part = AudioPart(b"x", transcript="Hello", id="audio_1", origin=HERE)
     assert assistant(part) == {"role": "assistant", "content": None, "audio": {"id": "audio_1"}}
