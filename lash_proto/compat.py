@@ -176,8 +176,14 @@ class ChatCompat(Value):
     """Whether there is a `seed`; DeepSeek has none (WIRE 2h)."""
     prompt_cache_key: bool = True
     """Whether `session_id` is sent as `prompt_cache_key`."""
-    cache_marks: Literal["openai", "anthropic"] | None = None
-    """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), `cache_control`."""
+    cache_marks: Literal["openai", "anthropic", "gemini"] | None = None
+    """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), or `cache_control` as
+    gateways take it for Claude ("anthropic") and for Gemini ("gemini": one in a request, without a `ttl`)."""
+    marker_ttl: bool = True
+    """Whether Anthropic's markers may say `ttl: "1h"`; False: a long cache is marked as a short one."""
+    cache_lifetime: Literal["retention", "options"] | None = "retention"
+    """How a long cache is asked for, unless markers do it: `prompt_cache_retention`, or `prompt_cache_options` (GPT-5.6
+    and later); None: the server has neither."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     store: bool | None = None

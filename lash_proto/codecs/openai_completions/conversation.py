@@ -1,9 +1,9 @@
 """Messages as Chat Completions writes them, one after the other, the earlier never touched by the later.
 
-- A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry Anthropic's
-  markers, the strings of users and the system are always one part, marked or not. Assistant content is a string or
-  null: some servers answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived
-  in the list, as Mistral's does, is it a list again, and where a server is told its reasoning as text.
+- A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry
+  `cache_control`, a text is always a part, marked or not. Else assistant content is a string or null: some servers
+  answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived in the list, as
+  Mistral's does, is it a list again, and where a server is told its reasoning as text.
 - A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
   calls of the turn are answered; so that message grows while answers are missing and is fixed from then on.
 - Call ids are replayed as they came. Ids from elsewhere are made fit: at most 40 letters, digits, `_` and `-`, the same
@@ -139,7 +139,7 @@ class Conversation:
 
     def _add_assistant(self, message: AssistantMessage) -> None:
         parts = [part for part in message.content if self._is_kept(part)]
-        if any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
+        if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
             self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
         encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
         refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
@@ -184,10 +184,11 @@ class Conversation:
 
     def _assistant_content(self, parts: list[Part]) -> str | list[JsonDict] | None:
         thoughts = self._thoughts(parts)
-        if not thoughts and not any(_lives_in_content(part) for part in parts):
+        if not (self.parts.in_lists or thoughts or any(_lives_in_content(part) for part in parts)):
             return "".join([self._content_text(part) for part in parts]) or None
         content = [{"type": "text", "text": "\n\n".join(thoughts)}] if thoughts else []
-        return content + [p for part in parts if (p := self._content_part(part)) is not None]
+        content += [p for part in parts if (p := self._content_part(part)) is not None]
+        return content or None
 
     def _thoughts(self, parts: list[Part]) -> list[str]:
         """The reasoning that goes back as text."""
@@ -210,8 +211,8 @@ class Conversation:
             return {"type": "thinking", "thinking": thinking, **get_dict(part.provider_data, "with")}
         if isinstance(part, OpaquePart) and _lives_in_content(part):
             return dict(part.data)
-        text = self._content_text(part)
-        return {"type": "text", "text": text} if text else None
+        breakpoint = isinstance(part, TextPart) and part.cache_breakpoint and self.parts.in_lists
+        return self.parts.text(TextPart(self._content_text(part), breakpoint), "assistant")
 
     def _reasoning(self, parts: list[Part]) -> JsonDict:
         texts: list[tuple[str, Mapping[str, Any]]] = []

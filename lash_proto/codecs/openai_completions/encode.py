@@ -68,10 +68,7 @@ def encode(
         body["service_tier"] = tier
     if request.metadata:
         body["metadata"] = _metadata(request.metadata)
-    if request.session_id and retention != "none" and compat.prompt_cache_key:
-        body["prompt_cache_key"] = _short(request.session_id)
-    if retention == "long" and compat.cache_marks != "anthropic":
-        notes.append("the server decides how long it keeps the prompt cached")
+    body |= _cache(request.session_id, retention, compat, notes)
     if compat.store is not None:
         body["store"] = compat.store
     if isinstance(options, ChatOptions):
@@ -186,6 +183,24 @@ def _metadata(metadata: Mapping[str, str]) -> JsonDict:
         if len(key) > 64 or len(value) > 512:
             raise UnsupportedRequest(f"metadata {key[:64]!r}", "keys up to 64 characters, values up to 512")
     return dict(metadata)
+
+
+def _cache(session_id: str | None, retention: CacheRetention, compat: ChatCompat, notes: list[str]) -> JsonDict:
+    if retention == "none":
+        # Without a breakpoint nothing is written (WIRE 1b).
+        return {"prompt_cache_options": {"mode": "explicit"}} if compat.cache_lifetime == "options" else {}
+    fields: JsonDict = {}
+    if session_id and compat.prompt_cache_key:
+        fields["prompt_cache_key"] = _short(session_id)
+    if retention == "long" and not (compat.cache_marks == "anthropic" and compat.marker_ttl):
+        if compat.cache_lifetime == "retention":
+            fields["prompt_cache_retention"] = "24h"
+        elif compat.cache_lifetime == "options":
+            fields["prompt_cache_options"] = {"ttl": "30m"}
+            notes.append("a long cache is asked for 30 minutes: Chat Completions has no longer one")
+        else:
+            notes.append("the server decides how long it keeps the prompt cached")
+    return fields
 
 
 def _headers(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> list[tuple[str, str]]:

@@ -348,14 +348,56 @@ def test_a_breakpoint_is_written_as_the_server_has_it() -> None:
     assert notes(UserMessage([part])) == ("the server has no cache breakpoints",)
 
 
-def test_retention_is_said_where_the_server_listens() -> None:
-    message = UserMessage([TextPart("a", cache_breakpoint=True)])
-    long = LlmRequest([message], options=ProviderOptions(cache_retention="long"))
-    marked = body_of(long, cache_marks="anthropic")["messages"][0]["content"][0]
-    assert marked["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
-    assert encode(long, cache_marks="openai").notes == ("the server decides how long it keeps the prompt cached",)
-    none = LlmRequest([message], options=ProviderOptions(cache_retention="none"))
-    assert "cache_control" not in body_of(none, cache_marks="anthropic")["messages"][0]["content"][0]
+RETAIN = {word: ProviderOptions(cache_retention=word) for word in ("none", "short", "long")}
+
+
+@pytest.mark.parametrize(
+    ("compat", "retention", "fields", "note"),
+    [
+        ({}, "short", {}, None),
+        ({}, "long", {"prompt_cache_retention": "24h"}, None),
+        ({}, "none", {}, None),
+        ({"cache_lifetime": None}, "long", {}, "the server decides how long it keeps the prompt cached"),
+        ({"cache_lifetime": None}, "short", {}, None),
+        (
+            {"cache_lifetime": "options"},
+            "long",
+            {"prompt_cache_options": {"ttl": "30m"}},
+            "a long cache is asked for 30 minutes: Chat Completions has no longer one",
+        ),
+        ({"cache_lifetime": "options"}, "short", {}, None),
+        ({"cache_lifetime": "options"}, "none", {"prompt_cache_options": {"mode": "explicit"}}, None),
+    ],
+)
+def test_retention_is_said_as_the_server_has_it(
+    compat: dict[str, Any], retention: str, fields: dict[str, Any], note: str | None
+) -> None:
+    encoded = encode(LlmRequest("Hi", options=RETAIN[retention]), **compat)
+    assert json.loads(encoded.body) == {**body_of("Hi"), **fields}
+    assert encoded.notes == (() if note is None else (note,))
+
+
+@pytest.mark.parametrize(
+    ("compat", "retention", "mark"),
+    [
+        ({"cache_marks": "anthropic"}, "none", {}),
+        ({"cache_marks": "anthropic"}, "short", {"cache_control": {"type": "ephemeral"}}),
+        ({"cache_marks": "anthropic"}, "long", {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+        (
+            {"cache_marks": "anthropic", "marker_ttl": False, "cache_lifetime": None},
+            "long",
+            {"cache_control": {"type": "ephemeral"}},
+        ),
+        ({"cache_marks": "gemini", "cache_lifetime": None}, "none", {}),
+        ({"cache_marks": "gemini", "cache_lifetime": None}, "long", {"cache_control": {"type": "ephemeral"}}),
+    ],
+)
+def test_markers_say_how_long_where_they_can(compat: dict[str, Any], retention: str, mark: dict[str, Any]) -> None:
+    encoded = encode(LlmRequest("Hi", options=RETAIN[retention]), **compat)
+    content = [{"type": "text", "text": "Hi", **mark}]
+    assert json.loads(encoded.body) == {**body_of("Hi"), "messages": [{"role": "user", "content": content}]}
+    told = retention == "long" and "ttl" not in mark["cache_control"]
+    assert encoded.notes == (("the server decides how long it keeps the prompt cached",) if told else ())
 
 
 def test_of_five_breakpoints_the_last_four_are_sent() -> None:
@@ -388,24 +430,81 @@ def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:
     ]
 
 
-def test_marks_move_on_and_all_else_stays_as_it_was() -> None:
+def test_gemini_behind_a_gateway_has_one_marker_on_the_last_breakpoint_or_text() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    tools = [ToolDefinition("a")]
+    system = [TextPart("Be brief.", cache_breakpoint=True)]
+    said = (HI, AssistantMessage([TextPart("Let me see."), ToolCallPart("c", "a")]), ToolResultMessage("c", "ok"))
+    body = body_of(LlmRequest(said, system="Be brief.", tools=tools), cache_marks="gemini")
+    assert [message["content"] for message in body["messages"]] == [
+        [{"type": "text", "text": "Be brief."}],
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Let me see.", **mark}],
+        "ok",
+    ]
+    assert body["tools"] == body_of(LlmRequest("Hi", tools=tools))["tools"]
+    result = ToolResultMessage("c", [TextPart("ok", cache_breakpoint=True)])
+    encoded = encode(LlmRequest((*said[:2], result), system=system, tools=tools), cache_marks="gemini")
+    assert [message["content"] for message in json.loads(encoded.body)["messages"]] == [
+        [{"type": "text", "text": "Be brief."}],
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Let me see."}],
+        [{"type": "text", "text": "ok", **mark}],
+    ]
+    one = "one cache breakpoint left out: the request can hold one marker, and later ones count for more"
+    assert encoded.notes == (one,)
+
+
+def test_the_last_text_may_be_the_assistants_where_parts_are_marked() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    parts = (TextPart("One"), TextPart("Two", cache_breakpoint=True), TextPart("Three"))
+    call = ToolCallPart("c", "a", origin=HERE)
+    result = ToolResultMessage("c", "ok")
+    last = wire(HI, AssistantMessage([TextPart("Hello"), call]), result, cache_marks="anthropic")
+    assert [message["content"] for message in last] == [
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Hello", **mark}],
+        "ok",
+    ]
+    asked = assistant(*parts, cache_marks="anthropic")["content"]
+    assert asked == [
+        {"type": "text", "text": "One"},
+        {"type": "text", "text": "Two", **mark},
+        {"type": "text", "text": "Three"},
+    ]
+    assert assistant(call, cache_marks="anthropic")["content"] is None
+    blank = wire(HI, AssistantMessage([TextPart(" "), call]), result, cache_marks="anthropic")
+    assert ["cache_control" in message["content"][0] for message in blank[:2]] == [True, False]
+
+
+@pytest.mark.parametrize("marks", ["anthropic", "gemini"])
+def test_marks_move_on_and_all_else_stays_as_it_was(marks: str) -> None:
     def unmarked(request: LlmRequest) -> list[Any]:
-        messages: list[Any] = body_of(request, cache_marks="anthropic")["messages"]
+        messages: list[Any] = body_of(request, cache_marks=marks)["messages"]
         for message in messages:
             for part in message["content"] if isinstance(message["content"], list) else ():
                 part.pop("cache_control", None)
         return messages
 
-    first = LlmRequest([HI], system="Be brief.")
-    more = LlmRequest([HI, AssistantMessage("Hello"), UserMessage("And?")], system="Be brief.")
-    assert unmarked(more)[:2] == unmarked(first)
-    none = evolve(first, options=ProviderOptions(cache_retention="none"))
-    assert body_of(none, cache_marks="anthropic")["messages"] == unmarked(first)
+    conversation: list[Message] = [
+        HI,
+        AssistantMessage([TextPart("a"), TextPart("b", cache_breakpoint=True), ToolCallPart("a", "f")]),
+        ToolResultMessage("a", [TextPart("1", cache_breakpoint=True), PICTURE]),
+        AssistantMessage([ReasoningPart("r", HERE, {"field": "reasoning"}), TextPart("c")]),
+        UserMessage([TextPart("d", cache_breakpoint=True)]),
+        AssistantMessage("e"),
+        UserMessage("f"),
+    ]
+    whole = unmarked(LlmRequest(conversation, system="Be brief."))
+    for end in range(1, len(conversation)):
+        part = unmarked(LlmRequest(conversation[:end], system="Be brief."))
+        assert part == whole[: len(part)]
+    assert body_of(LlmRequest(conversation, options=RETAIN["none"]), cache_marks=marks)["messages"] == whole[1:]
 
 
 def test_a_breakpoint_makes_no_list_of_an_assistants_string() -> None:
     said = AssistantMessage([TextPart("a", cache_breakpoint=True)])
-    assert wire(HI, said, cache_marks="anthropic")[1]["content"] == "a"
+    assert wire(HI, said, cache_marks="openai")[1]["content"] == "a"
     assert notes(HI, said) == ("a cache breakpoint in an assistant message has no place: its content is a string",)
 
 
