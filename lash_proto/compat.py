@@ -185,7 +185,8 @@ class ChatCompat(Value):
     """How a long cache is asked for, unless markers do it: `prompt_cache_retention`, or `prompt_cache_options` (GPT-5.6
     and later); None: the server has neither."""
     session_headers: tuple[str, ...] = ()
-    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
+    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter),
+    `x-session-affinity`."""
     store: bool | None = None
     """The `store` that is sent where the options say nothing. None: none is sent, which means False to OpenAI (WIRE 2b)
     and most other servers would not know it (WIRE 2h)."""
@@ -242,8 +243,8 @@ class ResponsesCompat(Value):
     server has neither."""
     headers: Mapping[str, str] | None = None
     """Headers that every request to the server has."""
-    session_header: str | None = None
-    """A header that carries `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
+    session_headers: tuple[str, ...] = ()
+    """Headers that carry `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
     demoted_reasoning: bool = True
     """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
     thoughts and refuses; so say it of Claude behind this dialect too."""
@@ -272,7 +273,7 @@ CODEX = ResponsesCompat(
     strict_tools=None,
     cache_lifetime=None,
     headers={"openai-beta": "responses=experimental", "originator": "lash"},
-    session_header="session-id",
+    session_headers=("session-id",),
 )
 
 

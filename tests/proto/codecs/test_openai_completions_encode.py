@@ -204,12 +204,6 @@ def test_a_session_is_not_told_where_nothing_is_to_be_cached() -> None:
     assert "prompt_cache_key" not in body_of(LlmRequest("Hi", session_id="s"), prompt_cache_key=False)
 
 
-def test_a_request_id_that_no_header_can_hold_is_noted() -> None:
-    encoded = encode(LlmRequest("Hi", request_id="a\nb"))
-    assert "x-client-request-id" not in dict(encoded.headers)
-    assert encoded.notes == ("request_id was not sent: 1 to 512 visible ASCII characters",)
-
-
 def test_options_of_the_dialect() -> None:
     options = {
         "frequency_penalty": 1.0,
