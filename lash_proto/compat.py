@@ -155,7 +155,10 @@ class ChatCompat(Value):
     """True: its own reasoning goes back as text at the head of what it said, in a content of parts and without tags, to
     a server that knows no field for it."""
     reasoning_content_required: bool = False
-    """Every assistant message needs `reasoning_content`, if need be an empty one (DeepSeek with tools)."""
+    """Every assistant message needs `reasoning_content`, if need be the one below (DeepSeek with tools, Moonshot)."""
+    reasoning_filler: str = ""
+    """What stands for reasoning that a message does not have; Moonshot takes an empty one for none
+    (earendil-works/pi#4178)."""
     tool_result_name: bool = False
     """Tool messages carry the tool's `name`."""
     assistant_after_tool_result: bool = False

@@ -131,11 +131,12 @@ PRESETS: Final[dict[str, Preset]] = {
         variables=("ZAI_API_KEY",),
         compat=evolve(_OLD, thinking_format="zai", tool_stream=True),
     ),
-    # `thinking: {"type": ...}` is DeepSeek's switch, without an effort beside it.
+    # `thinking: {"type": ...}` is DeepSeek's switch, without an effort beside it. While it thinks, an assistant message
+    # with calls must bring reasoning.
     "moonshot": Preset(
         base_url="https://api.moonshot.ai/v1",
         variables=("MOONSHOT_API_KEY",),
-        compat=evolve(_OLD, thinking_format="deepseek"),
+        compat=evolve(_OLD, thinking_format="deepseek", reasoning_content_required=True, reasoning_filler=" "),
     ),
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",

@@ -19,7 +19,9 @@ from lash_proto.messages import (
     ProviderOptions,
     ReasoningPart,
     TextPart,
+    ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
     UserMessage,
 )
 from lash_proto.models import ModelSpec
@@ -144,6 +146,13 @@ def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
         with pytest.raises(UnsupportedRequest) as caught:
             body_of(made("deepseek"), **fields)
         assert caught.value.part == part
+
+
+@pytest.mark.parametrize(("preset", "filler"), [("deepseek", ""), ("moonshot", " "), ("zai", None)])
+def test_calls_made_elsewhere_bring_the_reasoning_that_a_server_insists_on(preset: str, filler: str | None) -> None:
+    history = (UserMessage("Hi"), AssistantMessage([ToolCallPart("a", "f")]), ToolResultMessage("a", "1"))
+    messages = json.loads(first_call(made(preset), LlmRequest(history)).body)["messages"]
+    assert messages[1].get("reasoning_content") == filler
 
 
 def test_zai_streams_arguments_only_when_told_to() -> None:

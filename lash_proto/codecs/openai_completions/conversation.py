@@ -165,7 +165,7 @@ class Conversation:
             self.parts.note("an assistant message without content was left out")
             return
         if self.compat.reasoning_content_required:
-            encoded.setdefault("reasoning_content", "")
+            encoded.setdefault("reasoning_content", self.compat.reasoning_filler)
         self.messages.append(encoded)
 
     def _is_kept(self, part: Part) -> bool:

@@ -929,6 +929,9 @@ def test_reasoning_is_kept_from_servers_that_refuse_it_and_made_up_for_those_tha
     assert wire(HI, native, replay_reasoning=False)[1] == {"role": "assistant", "content": "x"}
     assert notes(HI, native, replay_reasoning=False) == ("the server does not take its reasoning back",)
     assert assistant(TextPart("x"), reasoning_content_required=True)["reasoning_content"] == ""
+    filled = {"reasoning_content_required": True, "reasoning_filler": " "}
+    assert assistant(TextPart("x"), **filled)["reasoning_content"] == " "
+    assert assistant(*native.content, **filled)["reasoning_content"] == "a"
     own = assistant(ReasoningPart("mine"), TextPart("x"), reasoning_content_required=True)
     assert own["reasoning_content"] == "mine"
 
