@@ -235,10 +235,14 @@ class ResponsesCompat(Value):
     """Body fields that the server refuses, `store` standing for `store: true`: to need one is an UnsupportedRequest."""
     strict_tools: bool | None = False
     """The `strict` of a tool that says nothing. It is always sent: left out it would mean true (WIRE 1b)."""
+    custom_tools: bool = True
+    """Whether there are custom tools, with grammars or without."""
     effort_words: Mapping[str, Any] | None = None
     """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
     min_output_tokens: int = 16
     """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
+    prompt_cache_key: bool = True
+    """Whether `session_id` is sent as `prompt_cache_key`."""
     cache_breakpoints: bool = False
     """Whether content parts take `prompt_cache_breakpoint` (GPT-5.6 and later, WIRE 1b)."""
     cache_lifetime: Literal["retention", "options"] | None = "retention"
@@ -255,7 +259,7 @@ class ResponsesCompat(Value):
     @property
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
-        return evolve(_RESPONSES_RULES, demoted_reasoning=self.demoted_reasoning)
+        return evolve(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
 
 
 # The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.

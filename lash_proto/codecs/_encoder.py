@@ -175,5 +175,8 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
+    call is the argument `input`."""
+    if call.kind == "custom":
+        return dump_json({"input": call.raw_arguments})
     return call.raw_arguments or dump_json(dict(call.arguments))

@@ -36,6 +36,7 @@ def test_a_string_makes_a_model_of_which_nothing_is_known() -> None:
             template={"preserve_thinking": True, "effort": {"$var": "thinking.effort", "omit_when_off": True}},
         ),
         ResponsesCompat(),
+        ResponsesCompat(custom_tools=False, prompt_cache_key=False, session_headers=("x-session-id",)),
         AnthropicCompat(message_stop_required=False),
         GoogleCompat(),
         *[value for value in vars(compat).values() if isinstance(value, Compat)],

@@ -235,9 +235,7 @@ class Conversation:
         else:
             if part.kind == "custom":
                 self.parts.note("the text of a custom tool call is sent as its argument `input`")
-                arguments = dump_json({"input": part.raw_arguments})
-            else:
-                arguments = arguments_text(part)
+            arguments = arguments_text(part)
             if not native and part.arguments_error is not None:
                 self.parts.note(f"arguments of {name!r} that are no JSON object went back as an empty one")
                 arguments = "{}"

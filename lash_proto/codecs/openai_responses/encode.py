@@ -170,6 +170,8 @@ def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
     if tool.description:
         item["description"] = tool.description
     if tool.kind == "custom":
+        if not compat.custom_tools:
+            raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
         if tool.format is not None:
             item["format"] = tool.format
         return item
@@ -280,7 +282,7 @@ def _cache(
         if compat.cache_lifetime == "options":
             body["prompt_cache_options"] = {"mode": "explicit"}  # without a breakpoint: nothing is written
         return
-    if request.session_id:
+    if request.session_id and compat.prompt_cache_key:
         body["prompt_cache_key"] = session_key(request.session_id)
     if retention == "long":
         if compat.cache_lifetime == "retention":

@@ -286,10 +286,13 @@ class InputItems:
         kept = dict(part.provider_data or {}) if native else {}
         if bare:
             kept.pop("id", None)
-        self._calls[part.id] = (id, part.kind, kept.get("caller"))
-        if part.kind == "custom":
+        kind = part.kind if native or self.compat.custom_tools else "function"
+        self._calls[part.id] = (id, kind, kept.get("caller"))
+        if kind == "custom":
             item = {"type": "custom_tool_call", "call_id": id, "name": name, "input": part.raw_arguments}
         else:
+            if part.kind == "custom":
+                self._note("the text of a custom tool call is sent as its argument `input`")
             item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
         self.items.append({**kept, **item})
 
