@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
@@ -29,6 +30,8 @@ from ..values import JsonDict, dump_json
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 ROOM_TO_ANSWER: Final = 1024
 """Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
+
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 def http_request(
@@ -58,6 +61,31 @@ def http_request(
     )
     plain = tuple((name, value) for name, value in merged if isinstance(value, str))
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
+
+
+def session_key(session_id: str) -> str:
+    """A session's name as every provider takes it in a body or a header: at most 64 visible ASCII characters, itself
+    where it fits, else its SHA-256."""
+    if len(session_id) <= 64 and _VISIBLE.fullmatch(session_id):
+        return session_id
+    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
+
+
+def session_headers(request: LlmRequest, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that keep a conversation on one cache; none where nothing is to be cached."""
+    if not request.session_id or request.options.get("cache_retention", "short") == "none":
+        return []
+    return [(name, session_key(request.session_id)) for name in names]
+
+
+def request_id_header(request: LlmRequest, notes: list[str]) -> list[tuple[str, str]]:
+    """The caller's own name for the call as OpenAI's servers take it."""
+    if not request.request_id:
+        return []
+    if len(request.request_id) <= 512 and _VISIBLE.fullmatch(request.request_id):
+        return [("x-client-request-id", request.request_id)]
+    notes.append("request_id was not sent: 1 to 512 visible ASCII characters")
+    return []
 
 
 def check_request(request: LlmRequest) -> None:
@@ -148,12 +176,15 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object.
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a custom
+    call is the argument `input`.
 
-    What is none goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template parse
-    them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.
+    What is no object goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template
+    parse them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.
     """
     raw = call.raw_arguments
+    if call.kind == "custom":
+        return dump_json({"input": raw})
     if raw and (call.arguments or (raw.lstrip().startswith("{") and parse_arguments(raw)[1] is None)):
         return raw
     try:

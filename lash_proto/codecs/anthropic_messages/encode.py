@@ -24,7 +24,7 @@ from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefi
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import check_name, fit_request, http_request, session_headers
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -95,9 +95,7 @@ class Encoding:
         yield "anthropic-version", self.codec.version
         if self.talk.betas:
             yield "anthropic-beta", ",".join(dict.fromkeys(self.talk.betas))
-        if self.request.session_id is not None:
-            for name in self.talk.compat.session_headers:
-                yield name, self.request.session_id
+        yield from session_headers(self.request, self.talk.compat.session_headers)
 
     # --- tools and system --------------------------------------------------------------------------------------------
 
