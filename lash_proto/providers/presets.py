@@ -66,12 +66,16 @@ PRESETS: Final[dict[str, Preset]] = {
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
         variables=("GROQ_API_KEY",),
-        compat=evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=evolve(
+            _NEW,
+            effort_words={"minimal": None, "xhigh": None, "max": None},
+            refuses=("logit_bias",),
+        ),
     ),
     "together": Preset(
         base_url="https://api.together.xyz/v1",
         variables=("TOGETHER_API_KEY",),
-        compat=evolve(_OLD, thinking_format="together"),
+        compat=evolve(_OLD, thinking_format="together", refuses=("store",)),
     ),
     "vllm": Preset(compat=evolve(_OLD, budget_field="thinking_token_budget")),
     # A whole answer may end without a finish_reason.
@@ -97,7 +101,7 @@ PRESETS: Final[dict[str, Preset]] = {
             reasoning_content_required=True,
             json_schema=False,
             strict_tools=False,
-            seed=False,
+            refuses=("seed",),
         ),
     ),
     # Completion tokens leave the reasoning out (WIRE 2e).
@@ -141,6 +145,11 @@ PRESETS: Final[dict[str, Preset]] = {
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",
         variables=("CEREBRAS_API_KEY",),
-        compat=evolve(_NEW, prompt_cache_key=True, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=evolve(
+            _NEW,
+            prompt_cache_key=True,
+            effort_words={"minimal": None, "xhigh": None, "max": None},
+            refuses=("store", "frequency_penalty", "presence_penalty"),
+        ),
     ),
 }

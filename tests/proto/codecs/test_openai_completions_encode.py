@@ -172,12 +172,20 @@ def test_what_cannot_be_said_is_refused_by_name(request_: LlmRequest, part: str)
         (LlmRequest("Hi", output=JsonSchema("n", {}, strict=False)), {"json_schema": False}),
         (LlmRequest("Hi", tools=[ToolDefinition("f", kind="custom")]), {"custom_tools": False}),
         (LlmRequest([UserMessage([DocumentPart(file_id="f")])]), {"mistral": True}),
+        (LlmRequest("Hi", seed=1), {"refuses": ("seed",)}),
+        (LlmRequest("Hi", options=ChatOptions(frequency_penalty=0.5)), {"refuses": ("frequency_penalty",)}),
+        (LlmRequest("Hi", options=ChatOptions(store=True)), {"refuses": ("store",)}),
     ],
 )
 def test_what_one_server_lacks_is_refused_there(request_: LlmRequest, compat: dict[str, Any]) -> None:
     assert encode(request_)
     with pytest.raises(UnsupportedRequest):
         encode(request_, **compat)
+
+
+def test_a_server_that_keeps_no_answers_is_not_told_to_keep_none() -> None:
+    assert body_of(with_options(store=False))["store"] is False
+    assert "store" not in body_of(with_options(store=False), refuses=("store",))
 
 
 def test_what_identifies_a_call_goes_where_a_provider_takes_it() -> None:
