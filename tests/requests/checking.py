@@ -22,6 +22,7 @@ from lash_proto.faux.form import read_form
 from lash_proto.values import header
 
 from .strategy import Case
+from .targets import MESSAGES
 
 NO_CHECKER: Final = "no checker: $LASH_REQUEST_CHECKER names no file, and ../shared/tools/check_request.py is not there"
 
@@ -88,15 +89,9 @@ def check(case: Case, checker: Any, *, strict: bool) -> Outcome:
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return Outcome(problems=(f"(raised): {type(error).__name__}: {error} ({where.name})",))
-    body, problems = _read(call, checker)
-    if body is not None:
-        target = case.target
-        more: dict[str, Any] = {}
-        if target.api == "anthropic-messages":
-            betas = header(call.headers, "anthropic-beta") or ""  # type: ignore[arg-type]
-            version = header(call.headers, "anthropic-version")  # type: ignore[arg-type]
-            more = {"anthropic_version": version, "betas": tuple(betas.split(",")) if betas else ()}
-        problems += checker.problems(target.api, body, target.dialect, strict, **more)
+    problems = _of_form(call, checker, strict=strict)
+    if problems is None:
+        problems = _of_json(case, call, checker, strict=strict)
     found = [(problem, _excuse(case, problem)) for problem in problems]
     return Outcome(
         call.body,
@@ -112,24 +107,38 @@ def _excuse(case: Case, problem: str) -> Excuse | None:
     return None
 
 
+def _of_json(case: Case, call: CallHttp, checker: Any, *, strict: bool) -> list[str]:
+    body, problems = checker.load(call.body)
+    if body is None:
+        return list(problems)
+    more: dict[str, Any] = {}
+    if case.target.api == MESSAGES:
+        betas = header(_plain(call), "anthropic-beta") or ""
+        more["anthropic_version"] = header(_plain(call), "anthropic-version")
+        more["betas"] = tuple(betas.split(",")) if betas else ()
+    return [*problems, *checker.problems(case.target.api, body, case.target.dialect, strict, **more)]
+
+
 _COUNTS: Final = ("n", "output_compression")
 
 
-def _read(call: CallHttp, checker: Any) -> tuple[Any, list[str]]:
-    """The body as JSON, and what is wrong with its bytes. A form is read as the JSON that it stands for."""
-    form = read_form(header(call.headers, "content-type") or "", call.body)  # type: ignore[arg-type]
+def _of_form(call: CallHttp, checker: Any, *, strict: bool) -> list[str] | None:
+    """What is wrong with a form for an edit of pictures, read as the JSON that it stands for; None where it is none."""
+    form = read_form(header(_plain(call), "content-type") or "", call.body)
     if form is None:
-        body, notes = checker.load(call.body)
-        return body, list(notes)
-    missing = [name for name in ("prompt", "model") if name not in form]
-    pictures = form.pop("image[]", None) or [form.pop("image", None)]
-    mask = form.pop("mask", None)
-    notes = [f"{name}: 'filename' is missing" for name in missing]
-    notes += ["image: no file" for file in pictures if not isinstance(file, dict)]
-    notes += ["mask: no file" for file in (mask,) if file is not None and not isinstance(file, dict)]
-    if "moderation" in form:
-        notes.append("moderation: the vendor's SDK knows it for generations alone")
+        return None
+    from openai.types import image_edit_params as vendor  # type: ignore[import-not-found]
+
+    files = [*form.pop("image[]", ()), *[form.pop(name) for name in ("image", "mask") if name in form]]
+    problems = [f"(form): {file!r} is no file" for file in files if not isinstance(file, dict)]
     body = {name: int(value) if name in _COUNTS else value for name, value in form.items()}
     if "stream" in body:
         body["stream"] = body["stream"] == "true"
-    return body, notes
+    type = vendor.ImageEditParamsStreaming if body.get("stream") else vendor.ImageEditParamsNonStreaming
+    fields = {name: hint for name, hint in checker.fields(type).items() if name not in ("image", "mask")}
+    found = [*checker.check_fields(type, fields, body, "", checker.Ctx()), *checker.rules_images(body, strict, None)]
+    return [*problems, *map(checker.say, found)]
+
+
+def _plain(call: CallHttp) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in call.headers if isinstance(value, str))

@@ -187,15 +187,13 @@ def _chat(preset: str, dialect: str | None, *models: Model, **more: Any) -> Targ
     knobs = KNOBS[CHAT] - more.pop("lacks", frozenset())
     # Servers other than OpenAI have no files of their own and no memory of what they said in sound.
     knobs -= words("user:file_id assistant:audio web_search_options prediction")
-    knobs -= {knob for knob, known in _FLAGS.items() if not getattr(compat, known)}
+    knobs -= {knob for knob in ("custom_tools", "json_schema") if not getattr(compat, knob)} | set(compat.refuses)
     more.setdefault("servers", frozenset({preset}))
     more.setdefault("tiers", _TIERS[CHAT])
     if more.get("tools"):
         knobs |= {"provider_tools"}
     return Target(preset, handle, CHAT, dialect, models or _of(f"{preset}-model"), knobs, **more)
 
-
-_FLAGS: Final = {"custom_tools": "custom_tools", "json_schema": "json_schema", "seed": "seed"}
 
 _CONTENT: Final = {"field": "reasoning_content"}
 _REASONING: Final = {"field": "reasoning"}

@@ -174,6 +174,7 @@ def test_what_is_not_said_is_not_sent() -> None:
         (ImageRequest((TextPart("x"), ImagePart(data=b"x", media_type="image/gif"))), "a picture of type image/gif"),
         (ImageRequest("x", options=ImagesOptions(mask=SOURCE)), "mask"),
         (ImageRequest((TextPart("x"), SOURCE), options=ProviderOptions(extra_body={"a": [math.nan]})), "request"),
+        (ImageRequest((TextPart("x"), SOURCE), options=ImagesOptions(moderation="low")), "moderation"),
         (ImageRequest("x", n=0), "n 0"),
         (ImageRequest("x", n=11), "n 11"),
         (ImageRequest("x", format="bmp"), "format 'bmp'"),
