@@ -39,9 +39,11 @@ def openai_compatible(
         raise ValueError(f'{asked} needs a base_url, for example "http://localhost:11434/v1"{_or_a_preset(preset)}')
     url = check_base_url("openai-compatible", base_url or known.base_url or "")
     flags = ChatCompat.from_json(compat) if isinstance(compat, dict) else compat
+    # Servers have models of one name (`openai/gpt-oss-120b`), yet what one said of its reasoning another refuses.
+    provider = preset or "openai-compatible"
     codec = evolve(
         cast("Any", CODECS["openai-completions"]),
-        provider="openai-compatible",
+        provider=provider,
         compat=flags if flags is not None else known.compat,
         api_version=api_version,
     )
@@ -60,7 +62,7 @@ def openai_compatible(
         "api_version": api_version,
         "key_header": key_header,
     }
-    drawn: Any = evolve(cast("Any", CODECS[known.pictures]), provider="openai-compatible")
+    drawn: Any = evolve(cast("Any", CODECS[known.pictures]), provider=provider)
     if api_version is not None and known.pictures == "openai-images":
         drawn = evolve(drawn, api_version=api_version)
     policy: ModelPolicy = CompatByModel(known.by_model) if flags is None and known.by_model else AsNamed()

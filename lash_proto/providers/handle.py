@@ -166,7 +166,7 @@ class ProviderHandle:
             auth=self.auth,
             request=evolve(request, options=options),
             model=self.policy.spec(model),
-            provider=self.kind,
+            provider=getattr(route.codec, "provider", None) or self.kind,
             stream=stream,
             seed=seed,
             ids=ids if ids is not None else Ids(),

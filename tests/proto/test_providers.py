@@ -302,7 +302,7 @@ def test_a_model_is_named_by_kind_and_name() -> None:
 def test_pictures_have_a_route_of_their_own(made: ProviderHandle, url: str) -> None:
     exchange = made.exchange(ImageRequest("An otter"), "m", stream=False)
     (effect,) = exchange.start(0.0)
-    assert (effect.url, exchange.provider) == (url, made.kind)
+    assert (effect.url, exchange.provider) == (url, made.state.get("preset", made.kind))
 
 
 def test_a_kind_without_pictures_and_one_with_nothing_else_say_so() -> None:
