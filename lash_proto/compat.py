@@ -293,10 +293,22 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    effort_words: Mapping[str, Any] | None = None
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
+    of a model that always thinks."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False
     """True: the server signs no thinking and wants it back with `signature: ""` (WIRE 4h)."""
+    strict_tools: bool = True
+    """Whether a tool may say `strict`."""
+    eager_input_streaming: bool = True
+    """Whether a tool may say `eager_input_streaming`, where the options ask for it; False: the server knows it by the
+    beta `fine-grained-tool-streaming-2025-05-14` that came before (WIRE 4a)."""
+    tool_markers: bool = True
+    """Whether the last tool may carry a cache marker."""
+    marker_ttl: bool = True
+    """Whether a marker may say `ttl: "1h"`; False: a long cache is marked as a short one."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     demoted_reasoning: bool = False
