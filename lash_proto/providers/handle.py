@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from attrs import evolve, field, frozen
@@ -151,8 +151,10 @@ class ProviderHandle:
         seed: bytes = b"",
         ids: Ids | None = None,
         retry_after_output: bool | None = None,
+        hooks: Iterable[str] = (),
     ) -> Exchange:
-        """The machine for one call. What the request leaves unset comes from the handle.
+        """The machine for one call. What the request leaves unset comes from the handle; `hooks` names those that the
+        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`).
 
         Raises UnsupportedRequest for pictures from a kind that makes none.
         """
@@ -171,6 +173,7 @@ class ProviderHandle:
             seed=seed,
             ids=ids if ids is not None else Ids(),
             retry_after_output=allowed,
+            hooks=frozenset(hooks),
         )
 
 

@@ -603,14 +603,13 @@ def test_every_happening_in_every_state_has_an_answer_or_is_a_mistake_of_the_dri
 
 def test_ids_never_issued_are_refused_and_finished_ones_are_silence() -> None:
     machine, now = bring(states()["again"])
-    for happening in told(1)[:6]:
+    for happening in [*told(1)[:6], HostAnswered(1, "x")]:
         assert machine.receive(happening, now) == []
-    for happening in told(0)[:6] + told(3)[:6]:
+    for happening in [*told(0)[:6], *told(3)[:6], HostAnswered(3, "x")]:
         with pytest.raises(LocalProtocolError, match="answers no effect"):
             machine.receive(happening, now)
-    for happening in told(2)[6:]:
-        with pytest.raises(LocalProtocolError, match="nothing that an Exchange asks for"):
-            machine.receive(happening, now)
+    with pytest.raises(LocalProtocolError, match="nothing that an Exchange asks for"):
+        machine.receive(ToolReturned(2, "x"), now)
 
 
 def test_after_its_end_everything_finished_is_silence() -> None:
