@@ -209,7 +209,7 @@ class ResponsesCompat(Value):
         return evolve(_RESPONSES_RULES, demoted_reasoning=self.demoted_reasoning)
 
 
-# The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
+# The ChatGPT subscription's backend (WIRE 3).
 CODEX = ResponsesCompat(
     encrypted_reasoning=True,
     default_instructions="You are a helpful assistant.",
@@ -226,7 +226,7 @@ CODEX = ResponsesCompat(
     ),
     strict_tools=None,
     cache_lifetime=None,
-    headers={"openai-beta": "responses=experimental", "originator": "lash"},
+    headers={"openai-beta": "responses=experimental"},
     session_header="session-id",
 )
 

@@ -71,7 +71,6 @@ ON_RESPONSE: Final = "on_response"
 _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
 _SHORTEST_KEY = 8  # shorter ones are made up, and hiding them would garble ordinary words
-_REFUSED = (400, 401, 403, 404)
 
 
 @define
@@ -433,8 +432,9 @@ class Exchange:
             failure = response.error
             if failure.retry_after is None:
                 failure = evolve(failure, retry_after=retry_after(self._headers, now))
-            if self.route.hint is not None and failure.status in _REFUSED and failure.kind != "context_overflow":
-                failure = evolve(failure, message=f"{failure.message} ({self.route.hint})")
+            hint = self.route.hints.get(failure.status or 0)
+            if hint is not None and failure.kind != "context_overflow":
+                failure = evolve(failure, message=f"{failure.message} ({hint})")
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
         self._note_attempt(None, now)

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol, Self, cast
 
 from attrs import evolve, field, frozen
 
 from ..codec import Auth, Route
+from ..codecs import CODECS
 from ..errors import MissingCredential, UnsupportedRequest
 from ..exchange import Exchange
 from ..http import HeaderItems
@@ -31,17 +32,21 @@ class ProviderSpec(Value):
     state: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
+def _lower(name: str) -> str:
+    return name.lower()
+
+
 @frozen(weakref_slot=False)
 class KeyAuth:
-    """A key in one header. `variables` are the environment variables a client looks in, in order.
+    """A key in one header, as a bearer token in `authorization`.
 
-    `optional`: the server may need none (a local one), and then none is sent.
+    `variables` are the environment variables that a client looks in, in order. `optional`: the server may need none (a
+    local one), and then none is sent.
     """
 
     kind: str
-    header: str
+    header: str = field(default="authorization", converter=_lower)
     key: Secret | None = None
-    prefix: str = ""
     variables: tuple[str, ...] = ()
     optional: bool = False
     extra: HeaderItems = ()
@@ -52,11 +57,8 @@ class KeyAuth:
             if self.optional:
                 return self.extra
             raise MissingCredential(self._what_to_do())
-        return ((self.header, Secret(self.prefix + self.key.reveal())), *self.extra)
-
-    def with_key(self, key: str | Secret) -> KeyAuth:
-        """The same, with this key."""
-        return evolve(self, key=key if isinstance(key, Secret) else Secret(key))
+        said = self.key.reveal()
+        return ((self.header, Secret(f"Bearer {said}" if self.header == "authorization" else said)), *self.extra)
 
     def _what_to_do(self) -> str:
         where = f"set {' or '.join(self.variables)}, or " if self.variables else ""
@@ -80,24 +82,34 @@ class AsNamed:
         return ModelSpec.of(model)
 
 
+def _said(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if value is not None}
+
+
+def _options(options: ProviderOptions | None) -> ProviderOptions:
+    return ProviderOptions() if options is None else options
+
+
 @frozen(weakref_slot=False)
 class ProviderHandle:
     """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
 
-    `readiness` is a machine to be run once before the first call, None where there is nothing to make ready. `options`
-    fill in what a request leaves unset. `routes` are those of models whose ids begin so, the longest beginning first;
-    `route` is for all others, and `pictures` for an ImageRequest, None where the kind makes none.
+    `state` is what the factory was given (a None in it is left out). `readiness` is a machine to be run once before the
+    first call, None where there is nothing to make ready. `options` fill in what a request leaves unset. `routes` are
+    those of models whose ids begin so, the longest beginning first; `route` is for all others, and `pictures` for an
+    ImageRequest, None where the kind makes none. `keyed` changes what else follows from a key that is given.
     """
 
     kind: str
-    state: Mapping[str, Any]
+    state: Mapping[str, Any] = field(converter=_said)
     auth: Auth
     route: Route
     readiness: Machine[Any] | None = None
     policy: ModelPolicy = AsNamed()
-    options: ProviderOptions = field(factory=ProviderOptions)
+    options: ProviderOptions = field(default=None, converter=_options)
     pictures: Route | None = None
     routes: tuple[tuple[str, Route], ...] = ()
+    keyed: Callable[[ProviderHandle, str], ProviderHandle] | None = None
 
     @property
     def spec(self) -> ProviderSpec:
@@ -138,9 +150,13 @@ class ProviderHandle:
         """Whether a credential is there, or none is needed."""
         return not isinstance(self.auth, KeyAuth) or bool(self.auth.key)
 
-    def with_key(self, key: str | Secret) -> ProviderHandle:
-        """The same provider with another key; a handle with an Auth of its own stays as it is."""
-        return evolve(self, auth=self.auth.with_key(key)) if isinstance(self.auth, KeyAuth) else self
+    def with_key(self, key: str | Secret | None) -> Self:
+        """The same provider with another key; None, and an Auth of its own, leave the handle as it is."""
+        if not key or not isinstance(self.auth, KeyAuth):
+            return self
+        secret = key if isinstance(key, Secret) else Secret(key)
+        handle = evolve(self, auth=evolve(self.auth, key=secret))
+        return handle if self.keyed is None else cast("Self", self.keyed(handle, secret.reveal()))
 
     def exchange(
         self,
@@ -175,6 +191,11 @@ class ProviderHandle:
             retry_after_output=allowed,
             hooks=frozenset(hooks),
         )
+
+
+def codec_of(api: str, kind: str, **fields: Any) -> Any:
+    """The dialect's codec as a kind speaks it."""
+    return evolve(cast("Any", CODECS[api]), provider=kind, **fields)
 
 
 def check_base_url(kind: str, base_url: str) -> str:

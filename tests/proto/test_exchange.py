@@ -51,7 +51,7 @@ from tests.fake_world import SSE, START, Answer, Refused, Run, cut, run
 from tests.proto.tiny import END, HELLO, REPLY, THOUGHT, Tiny, TinyDecoder, event
 
 TINY = Tiny()
-KEY = KeyAuth("tiny", "authorization", Secret("k-1"), "Bearer ")
+KEY = KeyAuth("tiny", "authorization", Secret("k-1"))
 URL = "https://api.example/v1"
 JSON = (("content-type", "application/json"),)
 
@@ -751,7 +751,7 @@ def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger(
 
 
 def test_a_key_that_the_server_says_back_is_hidden() -> None:
-    key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"), "Bearer ")
+    key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"))
     said = b'{"error": {"message": "no such key: plainkey-9f8e7d", "param": ["Bearer plainkey-9f8e7d", 1]}}'
     refusal = Answer([said], status=401, headers=(("content-type", "application/json"),))
     response = call(refusal, auth=key, extra_headers={"x-other": Secret("another-secret")}).result

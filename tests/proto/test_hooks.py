@@ -33,7 +33,7 @@ from lash_proto.values import Secret
 from tests.fake_world import SSE, START, Answer, Run, cut, run
 from tests.proto.tiny import HELLO, REPLY, Tiny, event
 
-KEY = KeyAuth("tiny", "authorization", Secret("k-1234567"), "Bearer ")
+KEY = KeyAuth("tiny", "authorization", Secret("k-1234567"))
 HEADERS = (*SSE, ("x-request-id", "req-1"))
 
 

@@ -12,9 +12,10 @@ import lash_proto
 from lash_proto import providers
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.openai_images import ImagesOptions
-from lash_proto.compat import CODEX, ChatCompat
+from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, GoogleCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.faux import FauxProvider, FauxReply
+from lash_proto.happenings import BodyEnded, BodyReceived, HeadReceived
 from lash_proto.machine import Ids
 from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
@@ -91,6 +92,70 @@ def test_codex_says_whose_account_it_is_and_who_we_are() -> None:
     assert (headers["chatgpt-account-id"], headers["originator"]) == ("acc-1", "lash")
     assert "chatgpt-account-id" not in dict(first_call(codex(KEY)).headers)
     assert codex(KEY).route.codec.compat == CODEX  # type: ignore[attr-defined]
+
+
+def test_codex_gives_the_name_that_the_caller_gives() -> None:
+    register_all()
+    named = codex(KEY, identity={"Originator": "mine", "User-Agent": "mine/1"})
+    headers = dict(first_call(named).headers)
+    assert (headers["originator"], headers["user-agent"]) == ("mine", "mine/1")
+    assert first_call(from_spec(named.spec, api_key=KEY)) == first_call(named)
+
+
+OAUTH = "sk-ant-oat01-made-up"
+
+
+def test_a_subscriptions_token_brings_its_beta_and_is_a_bearer() -> None:
+    later = anthropic(key_header="x-api-key", betas=["files-api-2025-04-14"]).with_key(OAUTH)
+    headers = dict(first_call(later).headers)
+    assert headers["anthropic-beta"] == "oauth-2025-04-20,files-api-2025-04-14"
+    assert headers["authorization"] == Secret(f"Bearer {OAUTH}")
+    assert "x-api-key" not in headers
+    assert "anthropic-beta" not in dict(first_call(anthropic(KEY)).headers)
+
+
+def test_anthropics_version_betas_and_flags_are_the_handles_and_in_its_saved_form() -> None:
+    register_all()
+    flags = AnthropicCompat(message_stop_required=False)
+    made = anthropic(KEY, version="2026-10-21", betas=("b-1", "b-2"), compat=flags, identity={"x-app": "mine"})
+    headers = dict(first_call(made).headers)
+    assert (headers["anthropic-version"], headers["anthropic-beta"], headers["x-app"]) == (
+        "2026-10-21",
+        "b-1,b-2",
+        "mine",
+    )
+    assert made.route.codec.compat == flags  # type: ignore[attr-defined]
+    again = from_spec(from_json(made.spec.to_json()), api_key=KEY)  # type: ignore[arg-type]
+    assert again == made
+
+
+@pytest.mark.parametrize(
+    ("made", "status", "word"),
+    [
+        (codex(KEY), 403, "codex(identity={...})"),
+        (codex(KEY), 400, None),
+        (codex(KEY, identity={"originator": "mine"}), 403, None),
+        (anthropic(OAUTH), 400, "anthropic(identity={...})"),
+        (anthropic(OAUTH, identity={"x-app": "mine"}), 400, None),
+        (anthropic(KEY), 400, None),
+    ],
+)
+def test_a_refusal_says_that_lash_names_nobody_else(made: ProviderHandle, status: int, word: str | None) -> None:
+    machine = made.exchange(LlmRequest("Hi"), "m")
+    (call,) = machine.start(0.0)
+    machine.receive(HeadReceived(call.id, status, (("content-type", "application/json"),)), 0.1)
+    machine.receive(BodyReceived(call.id, b'{"error":{"type":"permission_error","message":"Not for you."}}'), 0.2)
+    error = machine.receive(BodyEnded(call.id), 0.3)[-1].result.error
+    assert error.message.startswith("Not for you.")
+    assert (word in error.message) if word else error.message == "Not for you."
+
+
+@pytest.mark.parametrize(("make", "api"), [(google, "google-generative-ai"), (google_oauth, "google-code-assist")])
+def test_which_gemini_is_asked_is_the_handles_to_say(make: Any, api: str) -> None:
+    made = make(KEY, compat={"type": "google_compat", "thinking": "budget"})
+    assert made.route.codec.compat == GoogleCompat(thinking="budget")
+    assert from_spec(made.spec, api_key=KEY) == made
+    assert make(KEY).route.codec.compat == CODECS[api].compat  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

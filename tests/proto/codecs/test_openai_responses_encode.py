@@ -691,7 +691,6 @@ def test_the_codex_backend_is_flags() -> None:
         "content-type": "application/json",
         "accept": "text/event-stream",
         "openai-beta": "responses=experimental",
-        "originator": "lash",
         "session-id": "s1",
         "x-client-request-id": "r1",
     }
