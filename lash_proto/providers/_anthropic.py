@@ -16,7 +16,7 @@ from ..codec import Route
 from ..compat import AnthropicCompat
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
+from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of, flags_of
 from .registry import VARIABLES
 
 BASE_URL: Final = "https://api.anthropic.com"
@@ -44,7 +44,7 @@ def anthropic(
 
     `version` and `betas` go into the headers of those names, `identity` holds further headers of every request.
     """
-    flags = AnthropicCompat.from_json(compat) if isinstance(compat, Mapping) else compat
+    flags = flags_of("anthropic", AnthropicCompat, compat)
     fields: dict[str, Any] = {"version": version, "betas": tuple(betas) or None, "compat": flags}
     given = {name: value for name, value in fields.items() if value is not None}
     return ProviderHandle(

@@ -9,7 +9,7 @@ from ..codec import Route
 from ..compat import GoogleCompat
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
+from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of, flags_of
 from .registry import VARIABLES
 
 BASE_URL: Final = "https://generativelanguage.googleapis.com"
@@ -23,7 +23,7 @@ def google(
     options: ProviderOptions | None = None,
 ) -> ProviderHandle:
     """Gemini by an API key. `compat` says which Gemini where it is not the newest."""
-    flags = GoogleCompat.from_json(compat) if isinstance(compat, Mapping) else compat
+    flags = flags_of("google", GoogleCompat, compat)
     given = {} if flags is None else {"compat": flags}
     return ProviderHandle(
         kind="google",

@@ -9,7 +9,7 @@ from ..codec import Route
 from ..compat import GoogleCompat
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
+from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of, flags_of
 
 BASE_URL: Final = "https://cloudcode-pa.googleapis.com"
 
@@ -24,7 +24,7 @@ def google_oauth(
     options: ProviderOptions | None = None,
 ) -> ProviderHandle:
     """Gemini by a Google account, through Code Assist. `api_key` is another name for `access_token`."""
-    flags = GoogleCompat.from_json(compat) if isinstance(compat, Mapping) else compat
+    flags = flags_of("google_oauth", GoogleCompat, compat)
     given = {} if flags is None else {"compat": flags}
     return ProviderHandle(
         kind="google_oauth",

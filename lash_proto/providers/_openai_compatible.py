@@ -5,13 +5,14 @@ Nothing is guessed from a URL: how a server differs is `compat`. A preset is a b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..codec import Route
 from ..compat import ChatCompat
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import AsNamed, KeyAuth, ProviderHandle, check_base_url, codec_of
+from .handle import AsNamed, KeyAuth, ProviderHandle, check_base_url, codec_of, flags_of
 from .presets import PRESETS, CompatByModel, Preset
 
 
@@ -20,7 +21,7 @@ def openai_compatible(
     *,
     preset: str | None = None,
     base_url: str = "",
-    compat: ChatCompat | dict[str, Any] | None = None,
+    compat: ChatCompat | Mapping[str, Any] | None = None,
     api_version: str | None = None,
     key_header: str | None = None,
     options: ProviderOptions | None = None,
@@ -29,13 +30,15 @@ def openai_compatible(
 
     `base_url` and `compat` go before the preset's; flags given here are all the flags there are, for every model.
     `api_version` is Azure's classic query. Without a preset, and for local servers, no key is sent where none is given.
+    What a server says has the preset's name, or the place in the URL, as its provider, and goes back to no other.
     """
     known = _preset(preset)
     if not (base_url or known.base_url):
         asked = "openai-compatible" if preset is None else f"the preset {preset!r}"
         raise ValueError(f'{asked} needs a base_url, for example "http://localhost:11434/v1"{_or_a_preset(preset)}')
     url = check_base_url("openai-compatible", base_url or known.base_url or "")
-    flags = ChatCompat.from_json(compat) if isinstance(compat, dict) else compat
+    flags = flags_of("openai-compatible", ChatCompat, compat)
+    server = preset or url.partition("://")[2]
     drawn = {"api_version": api_version} if known.pictures == "openai-images" else {}
     return ProviderHandle(
         kind="openai-compatible",
@@ -56,14 +59,14 @@ def openai_compatible(
             url,
             codec_of(
                 "openai-completions",
-                "openai-compatible",
+                server,
                 compat=flags if flags is not None else known.compat,
                 api_version=api_version,
             ),
         ),
         policy=CompatByModel(known.by_model) if flags is None and known.by_model else AsNamed(),
         options=options,
-        pictures=Route(url, codec_of(known.pictures, "openai-compatible", **drawn)),
+        pictures=Route(url, codec_of(known.pictures, server, **drawn)),
     ).with_key(api_key)
 
 

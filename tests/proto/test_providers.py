@@ -11,7 +11,9 @@ from attrs import evolve
 import lash_proto
 from lash_proto import providers
 from lash_proto.codecs import CODECS
+from lash_proto.codecs.anthropic_messages import AnthropicOptions
 from lash_proto.codecs.openai_images import ImagesOptions
+from lash_proto.codecs.openai_responses import ResponsesOptions
 from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, GoogleCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.faux import FauxProvider, FauxReply
@@ -28,6 +30,7 @@ from lash_proto.providers import (
     codex,
     faux,
     from_spec,
+    github_copilot,
     google,
     google_oauth,
     kinds,
@@ -376,7 +379,10 @@ def test_a_kind_without_pictures_and_one_with_nothing_else_say_so() -> None:
     assert codex(KEY).picture_options_type is ProviderOptions
     with pytest.raises(MissingCredential, match=r"set OPENROUTER_API_KEY, or give one to openrouter\(\.\.\.\)"):
         openrouter().exchange(ImageRequest("An otter"), "m").start(0.0)
-    with pytest.raises(UnsupportedRequest, match="a conversation: the dialect makes pictures from an ImageRequest"):
+    with pytest.raises(
+        UnsupportedRequest,
+        match=r'openrouter makes pictures only; for its chat there is openai_compatible\(preset="openrouter"\)',
+    ):
         first_call(openrouter(KEY))
 
 
@@ -399,3 +405,95 @@ def test_every_name_of_the_room_is_there_and_no_other() -> None:
     assert isinstance(anthropic().auth, KeyAuth)
     with pytest.raises(AttributeError, match="no attribute 'nobody'"):
         _ = providers.nobody
+
+
+# --- what a user may get wrong ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("http://h\n/", "holds blanks"),
+        ("http://ex ample.com", "holds blanks"),
+        ("https://münchen.de", "xn--"),
+        ("http://h:99999", "is no URL"),
+        ("http://h:0", "is no http"),
+        ("http://[::1", "is no URL"),
+        ("https://h/#", "before any"),
+        ("https://h/?", "before any"),
+        ("ftp://h", "is no http"),
+        ("h/v1", "is no http"),
+        ("https://u:p@h", "user name or password"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [anthropic, openai_compatible, codex, google, google_oauth, openrouter, github_copilot]
+)
+def test_a_base_url_that_no_call_could_go_to_is_refused_when_it_is_given(make: Any, url: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule) as caught:
+        make(KEY, base_url=url)
+    assert str(caught.value).startswith(
+        make.__name__.replace("openai_c", "openai-c").replace("b_c", "b-c") + ": base_url"
+    )
+
+
+@pytest.mark.parametrize("key", ["a\nb", " ", "schlüssel", "a\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="the key for openai is none") as caught:
+        openai(key)
+    assert key.strip() == "" or key not in str(caught.value)
+
+
+def test_the_line_break_at_the_end_of_a_keys_file_is_no_part_of_it() -> None:
+    assert openai(f"{KEY}\n") == openai(KEY)
+
+
+def test_flags_are_known_ones_of_the_right_dialect() -> None:
+    made = openai_compatible(base_url=LOCAL, compat={"max_tokens_field": "max_tokens"})
+    assert made.route.codec.compat == ChatCompat(max_tokens_field="max_tokens")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="ChatCompat has no flag 'max_token_field'"):
+        openai_compatible(base_url=LOCAL, compat={"max_token_field": "max_tokens"})
+    with pytest.raises(TypeError, match="compat is a ChatCompat or its JSON form, and not AnthropicCompat"):
+        openai_compatible(base_url=LOCAL, compat=AnthropicCompat())  # type: ignore[arg-type]
+
+
+def test_a_preset_can_be_named_where_a_kind_can() -> None:
+    register_all()
+    assert make_handle("groq", api_key=KEY) == openai_compatible(KEY, preset="groq")
+    assert make_handle("openrouter").kind == "openrouter"  # a kind goes first
+    with pytest.raises(ValueError, match=r"no provider kind 'grok' is registered \(there are: .*; presets: .*groq"):
+        make_handle("grok")
+    with pytest.raises(ValueError, match="the kind 'openai' cannot be made of base_url: .*unexpected keyword"):
+        make_handle("openai", base_url=LOCAL)
+
+
+def test_a_server_gives_its_name_to_what_it_says_so_that_no_other_gets_it_back() -> None:
+    def provider(made: ProviderHandle) -> Any:
+        return made.route.codec.provider  # type: ignore[attr-defined]
+
+    assert provider(openai_compatible(KEY, preset="groq")) == "groq"
+    assert provider(openai_compatible(KEY, preset="groq", base_url=LOCAL)) == "groq"
+    assert provider(openai_compatible(base_url=LOCAL)) == "localhost:11434/v1"
+
+
+def test_options_of_another_dialect_are_refused_and_the_handles_own_are_no_harm() -> None:
+    with pytest.raises(UnsupportedRequest, match="AnthropicOptions: .* another dialect: openai-responses"):
+        openai(KEY).exchange(LlmRequest("Hi", options=AnthropicOptions(top_k=3)), "m")
+    drawing = openai(KEY, options=ResponsesOptions(verbosity="low", max_retries=5))
+    machine = drawing.exchange(ImageRequest("An otter"), "m")
+    assert (type(machine.request.options), machine.request.options.max_retries) == (ImagesOptions, 5)
+    body = json.loads(drawing.exchange(LlmRequest("Hi"), "m").start(0.0)[0].body)
+    assert body["text"] == {"verbosity": "low"}
+
+
+def test_a_saved_handle_keeps_its_options_and_no_secret() -> None:
+    register_all()
+    headers: dict[str, str | Secret | None] = {"x-a": "1", "x-key": Secret("s-12345678")}
+    options = ProviderOptions(cache_retention="long", reasoning="low", extra_headers=headers)
+    saved = openai(KEY, options=options).spec
+    assert "s-12345678" not in json.dumps(saved.to_json())
+    again = from_spec(from_json(saved.to_json()), api_key=KEY)  # type: ignore[arg-type]
+    assert again.options == evolve(options, extra_headers={"x-a": "1"})
+    assert openai(KEY).spec == ProviderSpec("openai")
+    only = openai(options=ProviderOptions(extra_headers={"x-key": Secret("s-12345678")}))
+    assert only.spec == ProviderSpec("openai")

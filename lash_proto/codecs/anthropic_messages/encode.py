@@ -24,7 +24,7 @@ from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefi
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import check_name, fit_request, http_request, session_key
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -95,9 +95,9 @@ class Encoding:
         yield "anthropic-version", self.codec.version
         if self.talk.betas:
             yield "anthropic-beta", ",".join(dict.fromkeys(self.talk.betas))
-        if self.request.session_id is not None:
+        if self.request.session_id and self.options.get("cache_retention", "short") != "none":
             for name in self.talk.compat.session_headers:
-                yield name, self.request.session_id
+                yield name, session_key(self.request.session_id)
 
     # --- tools and system --------------------------------------------------------------------------------------------
 

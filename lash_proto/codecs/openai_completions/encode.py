@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,15 +14,13 @@ from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Orig
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import check_name, client_request_id, fit_request, http_request, session_key
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
 from .thinking import thinking_fields
 
 PATH: Final = "/chat/completions"
-
-_HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]{1,512}")
 
 
 def encode(
@@ -64,7 +60,7 @@ def encode(
     if request.metadata:
         body["metadata"] = _metadata(request.metadata)
     if request.session_id and retention != "none" and compat.prompt_cache_key:
-        body["prompt_cache_key"] = _short(request.session_id)
+        body["prompt_cache_key"] = session_key(request.session_id)
     if retention == "long" and compat.cache_marks != "anthropic":
         notes.append("the server decides how long it keeps the prompt cached")
     if isinstance(options, ChatOptions):
@@ -182,19 +178,7 @@ def _metadata(metadata: Mapping[str, str]) -> JsonDict:
 
 
 def _headers(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> list[tuple[str, str]]:
-    headers: list[tuple[str, str]] = []
-    if request.request_id is not None:
-        if _HEADER_SAFE.fullmatch(request.request_id):
-            headers.append(("x-client-request-id", request.request_id))
-        else:
-            notes.append("request_id was not sent: 1 to 512 visible ASCII characters")
+    headers = client_request_id(request, notes)
     if request.session_id and request.options.get("cache_retention", "short") != "none":
-        headers += [(name, _short(request.session_id)) for name in compat.session_headers]
+        headers += [(name, session_key(request.session_id)) for name in compat.session_headers]
     return headers
-
-
-def _short(session_id: str) -> str:
-    """A session's name in at most 64 plain characters: itself where it fits, else its SHA-256."""
-    if len(session_id) <= 64 and _HEADER_SAFE.fullmatch(session_id):
-        return session_id
-    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()

@@ -187,8 +187,6 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest("Hi", metadata={"k" * 65: ""}), "metadata 'kkk", "64 characters"),
         (LlmRequest("Hi", metadata={"k": "v" * 513}), "metadata 'k'", "512"),
         (LlmRequest("Hi", metadata={"k": 1}), "metadata 'k'", "text"),  # type: ignore[dict-item]
-        (LlmRequest("Hi", request_id="ü"), "request_id", "ASCII"),
-        (LlmRequest("Hi", request_id="r" * 513), "request_id", "512"),
         (LlmRequest("Hi", tool_choice="required"), "tool_choice 'required'", "no tools"),
         (LlmRequest("Hi", tool_choice="now"), "tool_choice 'now'", "no tool of that name"),
         (LlmRequest("Hi", tools=[ToolDefinition("a b")]), "tool name 'a b'", "letters, digits"),
@@ -227,6 +225,10 @@ def test_a_cap_below_the_least_there_is_is_raised_and_noted() -> None:
 
 def test_the_callers_own_name_for_the_call_is_a_header() -> None:
     assert ("x-client-request-id", "call-7") in encode(LlmRequest("Hi", request_id="call-7")).headers
+    for odd in ("ü", "r" * 513, ""):
+        http = encode(LlmRequest("Hi", request_id=odd))
+        assert "x-client-request-id" not in dict(http.headers)
+        assert http.notes == ("request_id was not sent: 1 to 512 visible ASCII characters",)
 
 
 def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
