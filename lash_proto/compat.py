@@ -262,7 +262,7 @@ class ResponsesCompat(Value):
         return evolve(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
 
 
-# The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
+# The ChatGPT subscription's backend (WIRE 3).
 CODEX = ResponsesCompat(
     encrypted_reasoning=True,
     default_instructions="You are a helpful assistant.",
@@ -279,7 +279,7 @@ CODEX = ResponsesCompat(
     ),
     strict_tools=None,
     cache_lifetime=None,
-    headers={"openai-beta": "responses=experimental", "originator": "lash"},
+    headers={"openai-beta": "responses=experimental"},
     session_headers=("session-id",),
 )
 
