@@ -125,6 +125,13 @@ def session_key(session_id: str) -> str:
     return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
 
 
+def session_headers(request: LlmRequest, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that keep a conversation on one cache; none where nothing is to be cached."""
+    if not request.session_id or request.options.get("cache_retention", "short") == "none":
+        return []
+    return [(name, session_key(request.session_id)) for name in names]
+
+
 def client_request_id(request: LlmRequest, notes: list[str]) -> list[tuple[str, str]]:
     """The header that tells OpenAI's servers the caller's own name for a call; none, and a note, for one that is not
     plain."""
@@ -164,5 +171,8 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
+    call is the argument `input`."""
+    if call.kind == "custom":
+        return dump_json({"input": call.raw_arguments})
     return call.raw_arguments or dump_json(dict(call.arguments))

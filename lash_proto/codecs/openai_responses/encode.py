@@ -22,7 +22,7 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_key
+from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_headers, session_key
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -93,9 +93,12 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     if not items.items and not _goes_on(body, options):
         raise UnsupportedRequest("messages", "Responses needs some input")
     _refuse_fields(body, compat)
-    return http_request(
-        "/responses", body, options, stream=stream, headers=_headers(request, compat, notes), notes=notes
-    )
+    headers = [
+        *(compat.headers or {}).items(),
+        *session_headers(request, compat.session_headers),
+        *client_request_id(request, notes),
+    ]
+    return http_request("/responses", body, options, stream=stream, headers=headers, notes=notes)
 
 
 def _option(options: ProviderOptions, name: str) -> Any:
@@ -166,6 +169,8 @@ def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
     if tool.description:
         item["description"] = tool.description
     if tool.kind == "custom":
+        if not compat.custom_tools:
+            raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
         if tool.format is not None:
             item["format"] = tool.format
         return item
@@ -276,7 +281,7 @@ def _cache(
         if compat.cache_lifetime == "options":
             body["prompt_cache_options"] = {"mode": "explicit"}  # without a breakpoint: nothing is written
         return
-    if request.session_id:
+    if request.session_id and compat.prompt_cache_key:
         body["prompt_cache_key"] = session_key(request.session_id)
     if retention == "long":
         if compat.cache_lifetime == "retention":
@@ -299,10 +304,3 @@ def _include(options: ProviderOptions, compat: ResponsesCompat, stored: bool, bo
         raise UnsupportedRequest(
             "options.background", "a response in the background has to be stored: set options.store"
         )
-
-
-def _headers(request: LlmRequest, compat: ResponsesCompat, notes: list[str]) -> list[tuple[str, str]]:
-    headers = list((compat.headers or {}).items())
-    if compat.session_header is not None and request.session_id:
-        headers.append((compat.session_header, session_key(request.session_id)))
-    return headers + client_request_id(request, notes)

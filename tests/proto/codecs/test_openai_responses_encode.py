@@ -303,6 +303,7 @@ def test_stored_responses_need_no_encrypted_reasoning() -> None:
 
 def test_a_session_is_a_cache_key_hashed_where_it_is_too_long() -> None:
     assert body(LlmRequest("Hi", session_id="s" * 64))["prompt_cache_key"] == "s" * 64
+    assert "prompt_cache_key" not in body(LlmRequest("Hi", session_id="s1"), ResponsesCompat(prompt_cache_key=False))
     for long in ("s" * 65, "sé"):
         assert body(LlmRequest("Hi", session_id=long))["prompt_cache_key"] == hashlib.sha256(long.encode()).hexdigest()
 
@@ -502,6 +503,21 @@ def test_results_are_text_or_parts_and_an_error_is_its_text() -> None:
         {"type": "function_call_output", "call_id": "c3", "output": ""},
     ]
     assert http.notes == ("Responses has no mark for a tool result that is an error: only its text was sent",)
+
+
+def test_where_a_server_has_function_tools_only_custom_ones_are_refused_and_their_old_calls_become_functions() -> None:
+    compat = ResponsesCompat(custom_tools=False)
+    assert refused(LlmRequest("Hi", tools=[ToolDefinition("sql", kind="custom")]), compat)[0] == "custom tool 'sql'"
+    call = ToolCallPart("c1", "sql", raw_arguments="SELECT 1", kind="custom", origin=THEIRS)
+    history = LlmRequest([UserMessage("Hi"), AssistantMessage([call]), ToolResultMessage("c1", "1")])
+    assert body(history, compat)["input"][1:] == [
+        {"type": "function_call", "call_id": "c1", "name": "sql", "arguments": '{"input":"SELECT 1"}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "1"},
+    ]
+    said = "the text of a custom tool call is sent as its argument `input`"
+    assert encode(history, evolve(CODEC, compat=compat)).notes == (said,)
+    own = AssistantMessage([evolve(call, origin=OURS)])
+    assert body(LlmRequest([UserMessage("Hi"), own]), compat)["input"][1]["type"] == "custom_tool_call"
 
 
 def test_the_result_of_a_custom_call_is_of_its_kind_and_of_a_programs_call_names_the_program() -> None:
