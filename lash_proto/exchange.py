@@ -25,6 +25,7 @@ from attrs import define, evolve, field
 from . import __version__
 from .codec import Auth, Decoder, Route
 from .effects import Abort, AskHost, CallHttp
+from .errors import MissingCredential
 from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
 from .happenings import (
     BodyEnded,
@@ -37,7 +38,7 @@ from .happenings import (
     HostAnswered,
     Woke,
 )
-from .http import HttpRequest, ResponseHead, join_url, merge_headers
+from .http import HeaderItems, HttpRequest, ResponseHead, join_url, merge_headers
 from .machine import Done, Ids
 from .messages import ImageRequest, LlmRequest, ProviderOptions
 from .models import ModelSpec
@@ -129,7 +130,7 @@ class Exchange:
             self._first_event = _longer(self._first_event, self._reasoning_idle)
         codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
         self._http = codec.encode(self.request, self.model, stream=self.stream)
-        self.auth.headers()  # a missing credential is told before any effect
+        self._credentials()  # a missing one is told before any effect
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total
         return self._ask_payload() if ON_PAYLOAD in self.hooks else self._send(now)
@@ -245,7 +246,7 @@ class Exchange:
             route.headers,
             route.headers_for(self.request) if route.headers_for is not None else (),
             http.headers,
-            self.auth.headers(),
+            self._credentials(),
             options.get("extra_headers") or {},
         )
         self._attempt += 1
@@ -257,6 +258,17 @@ class Exchange:
         self._output = self._draining = False
         self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
         return [CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
+
+    def _credentials(self) -> HeaderItems:
+        """The handle's, unless the caller's own headers bring one or say that none is to go."""
+        try:
+            return self.auth.headers()
+        except MissingCredential:
+            given: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
+            own = {name.lower() for name in given}
+            if own.isdisjoint(("authorization", getattr(self.auth, "header", "authorization"))):
+                raise
+            return ()
 
     def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
         self._deadline = name
@@ -460,7 +472,7 @@ class Exchange:
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
         extra: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-        values = [*[value for _, value in self.auth.headers()], *extra.values()]
+        values = [*[value for _, value in self._credentials()], *extra.values()]
         words = [word for value in values if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
         return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))

@@ -759,3 +759,11 @@ def test_a_key_that_the_server_says_back_is_hidden() -> None:
     assert response.error.message == "no such key: ***"
     assert response.error.raw == {"message": "no such key: ***", "param": ["Bearer ***", 1]}
     assert "plainkey" not in repr(response)
+
+
+@pytest.mark.parametrize("own", [{"Authorization": Secret("Bearer mine")}, {"authorization": None}])
+def test_a_header_of_the_callers_own_stands_for_a_missing_key(own: Any) -> None:
+    (sent,) = exchange(auth=KeyAuth("tiny"), extra_headers=own).start(START)
+    assert dict(sent.headers).get("authorization") == own.get("Authorization")
+    with pytest.raises(MissingCredential):
+        exchange(auth=KeyAuth("tiny"), extra_headers={"x-other": "1"}).start(START)
