@@ -148,7 +148,8 @@ class ChatCompat(Value):
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
-    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
+    `thinking_budget_tokens` (llama.cpp)."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
     reasoning_as_text: bool = False
@@ -263,7 +264,7 @@ class ResponsesCompat(Value):
         return evolve(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
 
 
-# The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
+# The ChatGPT subscription's backend (WIRE 3).
 CODEX = ResponsesCompat(
     encrypted_reasoning=True,
     default_instructions="You are a helpful assistant.",
@@ -280,7 +281,7 @@ CODEX = ResponsesCompat(
     ),
     strict_tools=None,
     cache_lifetime=None,
-    headers={"openai-beta": "responses=experimental", "originator": "lash"},
+    headers={"openai-beta": "responses=experimental"},
     session_headers=("session-id",),
 )
 
@@ -294,10 +295,22 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    effort_words: Mapping[str, Any] | None = None
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
+    of a model that always thinks."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False
     """True: the server signs no thinking and wants it back with `signature: ""` (WIRE 4h)."""
+    strict_tools: bool = True
+    """Whether a tool may say `strict`."""
+    eager_input_streaming: bool = True
+    """Whether a tool may say `eager_input_streaming`, where the options ask for it; False: the server knows it by the
+    beta `fine-grained-tool-streaming-2025-05-14` that came before (WIRE 4a)."""
+    tool_markers: bool = True
+    """Whether the last tool may carry a cache marker."""
+    marker_ttl: bool = True
+    """Whether a marker may say `ttl: "1h"`; False: a long cache is marked as a short one."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     demoted_reasoning: bool = False

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, frozen
 
-from .compat import ChatCompat, Compat, ResponsesCompat
+from .compat import AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from .messages import ReasoningLevel
 from .prices import Cost, Prices, reported_cost
 from .usage import LlmUsage
@@ -119,7 +119,7 @@ def supported_levels(model: str | ModelSpec) -> tuple[ReasoningLevel, ...] | Non
     spec = ModelSpec.of(model)
     levels = spec.capability.known_levels if spec.capability is not None else None
     words: Mapping[str, Any] = {}
-    if isinstance(spec.compat, ChatCompat | ResponsesCompat):
+    if isinstance(spec.compat, ChatCompat | ResponsesCompat | AnthropicCompat):
         words = spec.compat.effort_words or {}
     missing = [level for level, word in words.items() if word is None]
     if isinstance(spec.compat, ChatCompat) and spec.compat.thinking_format == "ant-ling":

@@ -25,13 +25,14 @@ from ..messages import (
 )
 from ..models import LEVELS, ModelSpec, supported_levels
 from ..partial_json import parse_arguments
-from ..values import JsonDict, dump_json
+from ..values import JsonDict, dump_json, merge_patch
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
+PLAIN: Final = re.compile(r"[\x21-\x7e]+")
+MAX_KEY: Final = 64
+MAX_REQUEST_ID: Final = 512
 ROOM_TO_ANSWER: Final = 1024
 """Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
-
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 def http_request(
@@ -44,14 +45,8 @@ def http_request(
     notes: Iterable[str] = (),
 ) -> HttpRequest:
     """A POST of this body, with the caller's extra body and headers merged in last."""
-    extra: Mapping[str, Any] = options.get("extra_body") or {}
-    for key, value in extra.items():
-        if value is None:
-            body.pop(key, None)
-        else:
-            body[key] = value
     try:
-        text = dump_json(body)
+        text = dump_json(merge_patch(body, options.get("extra_body") or {}))
     except (ValueError, TypeError) as error:
         raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
     merged = merge_headers(
@@ -61,31 +56,6 @@ def http_request(
     )
     plain = tuple((name, value) for name, value in merged if isinstance(value, str))
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
-
-
-def session_key(session_id: str) -> str:
-    """A session's name as every provider takes it in a body or a header: at most 64 visible ASCII characters, itself
-    where it fits, else its SHA-256."""
-    if len(session_id) <= 64 and _VISIBLE.fullmatch(session_id):
-        return session_id
-    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
-
-
-def session_headers(request: LlmRequest, names: Iterable[str]) -> list[tuple[str, str]]:
-    """The headers that keep a conversation on one cache; none where nothing is to be cached."""
-    if not request.session_id or request.options.get("cache_retention", "short") == "none":
-        return []
-    return [(name, session_key(request.session_id)) for name in names]
-
-
-def request_id_header(request: LlmRequest, notes: list[str]) -> list[tuple[str, str]]:
-    """The caller's own name for the call as OpenAI's servers take it."""
-    if not request.request_id:
-        return []
-    if len(request.request_id) <= 512 and _VISIBLE.fullmatch(request.request_id):
-        return [("x-client-request-id", request.request_id)]
-    notes.append("request_id was not sent: 1 to 512 visible ASCII characters")
-    return []
 
 
 def check_request(request: LlmRequest) -> None:
@@ -146,6 +116,32 @@ def _fit_reasoning(
     if budget > room:
         notes.append(f"the reasoning budget is {room} tokens, to leave room for an answer")
     return min(budget, room)
+
+
+def session_key(session_id: str) -> str:
+    """A session's name as keys and headers take it, in at most 64 plain characters: itself where it fits, else its
+    SHA-256."""
+    if len(session_id) <= MAX_KEY and PLAIN.fullmatch(session_id):
+        return session_id
+    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
+
+
+def session_headers(request: LlmRequest, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that keep a conversation on one cache; none where nothing is to be cached."""
+    if not request.session_id or request.options.get("cache_retention", "short") == "none":
+        return []
+    return [(name, session_key(request.session_id)) for name in names]
+
+
+def client_request_id(request: LlmRequest, notes: list[str]) -> list[tuple[str, str]]:
+    """The header that tells OpenAI's servers the caller's own name for a call; none, and a note, for one that is not
+    plain."""
+    if request.request_id is None:
+        return []
+    if len(request.request_id) <= MAX_REQUEST_ID and PLAIN.fullmatch(request.request_id):
+        return [("x-client-request-id", request.request_id)]
+    notes.append(f"request_id was not sent: 1 to {MAX_REQUEST_ID} visible ASCII characters")
+    return []
 
 
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:

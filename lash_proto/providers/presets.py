@@ -13,7 +13,7 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from ..compat import ChatCompat
-from ..models import ModelSpec
+from ..models import LEVELS, ModelSpec
 
 
 @frozen(weakref_slot=False)
@@ -50,6 +50,7 @@ _NEW: Final = ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_too
 _OLD: Final = evolve(_NEW, max_tokens_field="max_tokens")
 
 _OPENROUTER: Final = evolve(_NEW, thinking_format="openrouter", session_headers=("x-session-id",))
+_GROQ: Final = evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None}, refuses=("logit_bias",))
 
 PRESETS: Final[dict[str, Preset]] = {
     # Claude and Gemini behind OpenRouter cache what is marked (WIRE 2h, 12.7).
@@ -63,14 +64,12 @@ PRESETS: Final[dict[str, Preset]] = {
         ),
         pictures="openrouter-images",
     ),
+    # Qwen3 knows on and off only.
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
         variables=("GROQ_API_KEY",),
-        compat=evolve(
-            _NEW,
-            effort_words={"minimal": None, "xhigh": None, "max": None},
-            refuses=("logit_bias",),
-        ),
+        compat=_GROQ,
+        by_model=(("qwen/qwen3-32b", evolve(_GROQ, effort_words=dict.fromkeys(LEVELS[1:], "default"))),),
     ),
     "together": Preset(
         base_url="https://api.together.xyz/v1",

@@ -91,6 +91,7 @@ def test_what_contradicts_itself_is_refused(make: Any, why: str) -> None:
     [
         ("m", None),
         (ModelSpec("m", AnthropicCompat()), None),
+        (ModelSpec("m", AnthropicCompat(effort_words={"off": None, "max": "xhigh"})), LEVELS[1:]),
         (ModelSpec("m", ChatCompat(effort_words={"max": "xhigh"})), None),
         (model("off", "high", "low"), ("off", "low", "high")),
         (model("off", "low", "high", mandatory=True), ("low", "high")),

@@ -38,6 +38,13 @@ def test_a_string_makes_a_model_of_which_nothing_is_known() -> None:
         ResponsesCompat(),
         ResponsesCompat(custom_tools=False, prompt_cache_key=False, session_headers=("x-session-id",)),
         AnthropicCompat(message_stop_required=False),
+        AnthropicCompat(
+            effort_words={"off": None},
+            strict_tools=False,
+            eager_input_streaming=False,
+            tool_markers=False,
+            marker_ttl=False,
+        ),
         GoogleCompat(),
         *[value for value in vars(compat).values() if isinstance(value, Compat)],
     ],

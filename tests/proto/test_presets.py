@@ -172,6 +172,12 @@ def test_calls_made_elsewhere_bring_the_reasoning_that_a_server_insists_on(prese
     assert messages[1].get("reasoning_content") == filler
 
 
+def test_groqs_qwen_knows_on_and_off_only() -> None:
+    asked = [body_of(made("groq"), "qwen/qwen3-32b", reasoning=level) for level in ("off", "minimal", "high", "max")]
+    assert [body["reasoning_effort"] for body in asked] == ["none", "default", "default", "default"]
+    assert body_of(made("groq"), "openai/gpt-oss-120b", reasoning="low")["reasoning_effort"] == "low"
+
+
 def test_zai_streams_arguments_only_when_told_to() -> None:
     assert body_of(made("zai"), tools=[ToolDefinition("f")])["tool_stream"] is True
 

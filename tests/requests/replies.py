@@ -223,7 +223,10 @@ def answer_to(part: Part) -> OpaquePart | None:
 
 _CITATIONS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     CHAT: (
-        {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"}},
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"},
+        },
     ),
     RESPONSES: (
         {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"},

@@ -254,6 +254,7 @@ _SERVERS: Final[dict[str, tuple[str, ...]]] = {
     CODE_ASSIST: (),
 }
 
+
 def _is_open(said: AssistantMessage) -> bool:
     """Whether it holds calls that must be answered by what nobody can make up."""
     return any(isinstance(part, OpaquePart) and part.type == "local_shell_call" for part in said.content)
@@ -373,8 +374,10 @@ class Knobs:
             return
         self.drop("temperature", "top_k", "top_p", "prefill")
         compat: Any = self.target.compat(self.spec)
-        budgets = isinstance(said, int) or not compat.adaptive_thinking or (
-            self.spec.capability is not None and said in (self.spec.capability.budgets or {})
+        budgets = (
+            isinstance(said, int)
+            or not compat.adaptive_thinking
+            or (self.spec.capability is not None and said in (self.spec.capability.budgets or {}))
         )
         if budgets:
             self.drop("choice:forced")
@@ -406,7 +409,9 @@ class Knobs:
         if self.has("choice", 2):
             self.fields["tool_choice"] = draw(st.sampled_from(forms))
         if self.has("parallel"):
-            self.options["parallel_tool_calls"] = draw(st.sampled_from([True, None] if self.is_gemini else [True, False]))
+            self.options["parallel_tool_calls"] = draw(
+                st.sampled_from([True, None] if self.is_gemini else [True, False])
+            )
 
     @property
     def is_gemini(self) -> bool:
@@ -440,8 +445,17 @@ class Knobs:
         self.put("seed", st.sampled_from([0, 7, 2**31 - 1]))
         self.put("session_id", parts.SESSIONS)
         self.put("request_id", parts.REQUEST_IDS)
-        keys = st.just("user_id") if family == MESSAGES and draw(st.booleans()) else st.sampled_from(["a", "b-c", "x" * 64])
-        self.put("metadata", st.dictionaries(keys, st.sampled_from(["1", "", "ü\ud83d", "y" * 512][: 3 if family == MESSAGES else 4]), max_size=3))
+        keys = (
+            st.just("user_id")
+            if family == MESSAGES and draw(st.booleans())
+            else st.sampled_from(["a", "b-c", "x" * 64])
+        )
+        self.put(
+            "metadata",
+            st.dictionaries(
+                keys, st.sampled_from(["1", "", "ü\ud83d", "y" * 512][: 3 if family == MESSAGES else 4]), max_size=3
+            ),
+        )
         if self.has("cache", 2):
             self.options["cache_retention"] = draw(st.sampled_from(["none", "short", "long"]))
         if self.target.tiers:
@@ -632,7 +646,12 @@ def picture_cases(draw: Draw, target: Target) -> Case:
         asked["quality"] = draw(st.sampled_from(["auto", "low", "high"]))
     if rarely(draw, 2):
         asked["format"] = draw(st.sampled_from(["png", "webp", "jpeg"]))
-    return Case(target, target.models[0].spec, ImageRequest(prompt, options=_picture_options(draw, own, asked, prompt), **asked), draw(st.booleans()))
+    return Case(
+        target,
+        target.models[0].spec,
+        ImageRequest(prompt, options=_picture_options(draw, own, asked, prompt), **asked),
+        draw(st.booleans()),
+    )
 
 
 def _picture_options(draw: Draw, own: bool, asked: dict[str, Any], prompt: Any) -> ProviderOptions:
@@ -645,7 +664,9 @@ def _picture_options(draw: Draw, own: bool, asked: dict[str, Any], prompt: Any) 
         return OpenRouterImagesOptions(**options)
     if rarely(draw, 2):
         clear = asked.get("format") != "jpeg"
-        options["background"] = draw(st.sampled_from(["opaque", "auto", "transparent"] if clear else ["opaque", "auto"]))
+        options["background"] = draw(
+            st.sampled_from(["opaque", "auto", "transparent"] if clear else ["opaque", "auto"])
+        )
     if rarely(draw, 2) and asked.get("format") in ("jpeg", "webp"):
         options["output_compression"] = draw(st.integers(0, 100))
     if rarely(draw, 2):

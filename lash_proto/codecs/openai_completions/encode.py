@@ -14,7 +14,7 @@ from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Orig
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request, request_id_header, session_headers, session_key
+from .._encoder import check_name, client_request_id, fit_request, http_request, session_headers, session_key
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
@@ -74,7 +74,7 @@ def encode(
             del body[name]
         elif name in body:
             raise UnsupportedRequest(name, "the server takes none")
-    headers = [*request_id_header(request, notes), *session_headers(request, compat.session_headers)]
+    headers = [*client_request_id(request, notes), *session_headers(request, compat.session_headers)]
     return http_request(path, body, options, stream=stream, headers=headers, notes=notes)
 
 

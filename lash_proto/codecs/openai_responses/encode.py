@@ -22,7 +22,7 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import check_name, fit_request, http_request, request_id_header, session_headers, session_key
+from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_headers, session_key
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ _CHOICES = frozenset(
         "programmatic_tool_calling",
     }
 )
-_MAX_KEY = 64
 
 
 def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream: bool) -> HttpRequest:
@@ -97,7 +96,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     headers = [
         *(compat.headers or {}).items(),
         *session_headers(request, compat.session_headers),
-        *request_id_header(request, notes),
+        *client_request_id(request, notes),
     ]
     return http_request("/responses", body, options, stream=stream, headers=headers, notes=notes)
 
@@ -258,8 +257,8 @@ def _sampling(
         raise UnsupportedRequest("options.conversation", "not together with previous_response_id")
     who = _option(options, "safety_identifier")
     if who is not None:
-        if len(who) > _MAX_KEY:
-            raise UnsupportedRequest("options.safety_identifier", f"at most {_MAX_KEY} characters")
+        if len(who) > MAX_KEY:
+            raise UnsupportedRequest("options.safety_identifier", f"at most {MAX_KEY} characters")
         body["safety_identifier"] = who
 
 

@@ -225,6 +225,10 @@ def test_a_cap_below_the_least_there_is_is_raised_and_noted() -> None:
 
 def test_the_callers_own_name_for_the_call_is_a_header() -> None:
     assert ("x-client-request-id", "call-7") in encode(LlmRequest("Hi", request_id="call-7")).headers
+    for odd in ("ü", "r" * 513, ""):
+        http = encode(LlmRequest("Hi", request_id=odd))
+        assert "x-client-request-id" not in dict(http.headers)
+        assert http.notes == ("request_id was not sent: 1 to 512 visible ASCII characters",)
 
 
 def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
@@ -718,7 +722,6 @@ def test_the_codex_backend_is_flags() -> None:
         "content-type": "application/json",
         "accept": "text/event-stream",
         "openai-beta": "responses=experimental",
-        "originator": "lash",
         "session-id": "s1",
         "x-client-request-id": "r1",
     }
