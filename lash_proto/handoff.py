@@ -28,7 +28,6 @@ from .messages import (
     AudioPart,
     CustomMessage,
     DocumentPart,
-    ImagePart,
     Message,
     OpaquePart,
     Origin,
@@ -40,6 +39,7 @@ from .messages import (
     UserMessage,
 )
 from .models import KINDS, ModelSpec
+from .placeholders import IMAGE_OMITTED, TOOL_IMAGE_OMITTED, MediaPart, put_placeholder
 
 if TYPE_CHECKING:
     from .codec import Codec, Route
@@ -50,8 +50,6 @@ ReasoningPolicy: TypeAlias = Literal["drop", "tagged", "text"]
 
 NO_RESULT: Final = "No result provided"
 """What a call is answered with that nobody answered."""
-IMAGE_OMITTED: Final = "(image omitted: model does not support images)"
-TOOL_IMAGE_OMITTED: Final = "(tool image omitted: model does not support images)"
 
 
 @frozen(weakref_slot=False)
@@ -229,9 +227,7 @@ class _Passage:
         if isinstance(content, str):
             return content
         made: list[Part] = []
-        dark = False  # the part before was a picture that became a placeholder, which stands for this one too
         for index, part in enumerate(content):
-            was_dark, dark = dark, False
             if isinstance(part, OpaquePart):
                 if self._is_foreign(part.origin):
                     self._lose(index, part.type, "it is another provider's or model's own")
@@ -239,13 +235,11 @@ class _Passage:
             elif isinstance(part, ReasoningPart):
                 made += self._thought(part, index)
                 continue
-            elif isinstance(part, (ImagePart, DocumentPart, AudioPart)):
+            elif isinstance(part, MediaPart):
                 why = self._why_not(part, kinds)
                 if why is not None:
                     self._lose(index, part.tag[1], why)
-                    dark = isinstance(part, ImagePart)
-                    if not (dark and was_dark):
-                        made.append(_told(part, no_image))
+                    put_placeholder(made, part, no_image)
                     continue
             elif isinstance(part, TextPart):
                 made.append(self._text(part, index))
@@ -253,7 +247,7 @@ class _Passage:
             made.append(self._own(part))
         return tuple(made)
 
-    def _why_not(self, part: ImagePart | DocumentPart | AudioPart, kinds: frozenset[str]) -> str | None:
+    def _why_not(self, part: MediaPart, kinds: frozenset[str]) -> str | None:
         """Why the target cannot be given it, None where it can."""
         if part.tag[1] not in kinds:
             return f"the target takes no {part.tag[1]} there"
@@ -283,9 +277,11 @@ class _Passage:
             fresh = {part.id: [] for part in message.content if isinstance(part, ToolCallPart)}
             self._lose(None, "assistant message", "it was aborted" if message.stop_reason == "aborted" else "it failed")
         else:
-            content = [made for i, part in enumerate(message.content) for made in self._said(part, i, fresh)]
-            if content or not message.content:
-                self.messages.append(evolve(message, content=content))
+            made: list[Part] = []
+            for index, part in enumerate(message.content):
+                self._say(made, part, index, fresh)
+            if made or not message.content:
+                self.messages.append(evolve(message, content=made))
         self._calls |= fresh
 
     def _own_said(self, part: Part, fresh: dict[str, list[_Call]]) -> Part:
@@ -297,27 +293,26 @@ class _Passage:
         self._note_call(part.id, made, fresh, native=True)
         return made
 
-    def _said(self, part: Part, index: int, fresh: dict[str, list[_Call]]) -> Iterable[Part]:
-        """What becomes of a part of a message that is not all the target's own."""
+    def _say(self, made: list[Part], part: Part, index: int, fresh: dict[str, list[_Call]]) -> None:
+        """Add what becomes of a part of a message that is not all the target's own."""
         if isinstance(part, ToolCallPart):
             if self._is_native(part.origin):
-                return (self._own_said(part, fresh),)
-            made = self._call(part, index)
-            self._note_call(part.id, made, fresh, native=False)
-            return (made,)
-        if isinstance(part, TextPart):
-            return (self._text(part, index),)
-        if isinstance(part, ReasoningPart):
-            return self._thought(part, index)
-        if isinstance(part, OpaquePart):
-            if not self._is_foreign(part.origin):
-                return (part,)
+                made.append(self._own_said(part, fresh))
+            else:
+                call = self._call(part, index)
+                self._note_call(part.id, call, fresh, native=False)
+                made.append(call)
+        elif isinstance(part, TextPart):
+            made.append(self._text(part, index))
+        elif isinstance(part, ReasoningPart):
+            made += self._thought(part, index)
+        elif isinstance(part, OpaquePart) and self._is_foreign(part.origin):
             self._lose(index, part.type, "it is another provider's or model's own")
-            return ()
-        if isinstance(part, (ImagePart, DocumentPart, AudioPart)) and not self._is_native(part.origin):
+        elif isinstance(part, MediaPart) and not self._is_native(part.origin):
             self._lose(index, part.tag[1], "only the model that made it can be told that it did")
-            return (_told(part, "(image omitted)"),)
-        return (self._own(part),)
+            put_placeholder(made, part, "(image omitted)")
+        else:
+            made.append(self._own(part))
 
     def _text(self, part: TextPart, index: int) -> TextPart:
         if part.origin is None or not self._is_foreign(part.origin):
@@ -343,13 +338,3 @@ class _Passage:
         else:
             return (TextPart(f"<thinking>{part.text}</thinking>" if self.reasoning == "tagged" else part.text),)
         return ()
-
-
-def _told(part: ImagePart | DocumentPart | AudioPart, no_image: str) -> TextPart:
-    """What is said in the place of a part that cannot be given: its own words where it has some."""
-    if isinstance(part, ImagePart):
-        return TextPart(no_image, part.cache_breakpoint)
-    if isinstance(part, DocumentPart):
-        name = f" {part.name!r}" if part.name else ""
-        return TextPart(part.text or f"(document{name} omitted)", part.cache_breakpoint)
-    return TextPart(part.transcript or "(audio omitted)")

@@ -408,7 +408,7 @@ def test_a_model_that_does_not_see_gets_a_line_for_each_run_of_pictures() -> Non
     marked = ImagePart(b"y", "image/png", cache_breakpoint=True)
     call = AssistantMessage([ToolCallPart("a", "f")])
     found = to_chat(
-        UserMessage([marked, PICTURE, TextPart("and"), PICTURE]), call, ToolResultMessage("a", [PICTURE]), sees=False
+        UserMessage([PICTURE, marked, TextPart("and"), PICTURE]), call, ToolResultMessage("a", [PICTURE]), sees=False
     )
     omitted = "(image omitted: model does not support images)"
     assert found.messages == (
@@ -439,6 +439,7 @@ def test_pictures_and_sound_that_another_model_made_are_told_in_words() -> None:
     made = AssistantMessage(
         [
             ImagePart(b"x", "image/png", origin=THERE),
+            ImagePart(b"y", "image/png", origin=THERE),
             AudioPart(b"x", "audio/wav", "Hello", id="a", origin=THERE),
             AudioPart(b"x", "audio/wav"),
             DocumentPart(text="A page."),
@@ -458,7 +459,15 @@ def test_pictures_and_sound_that_another_model_made_are_told_in_words() -> None:
         TextPart("(document omitted)"),
         ImagePart(b"x", "image/png", origin=HERE),
     )
-    assert [loss.what for loss in found.report] == ["image", "audio", "audio", "document", "document", "document"]
+    assert [loss.what for loss in found.report] == [
+        "image",
+        "image",
+        "audio",
+        "audio",
+        "document",
+        "document",
+        "document",
+    ]
 
 
 def test_sound_and_documents_go_where_the_target_takes_them() -> None:
