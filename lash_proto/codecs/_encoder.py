@@ -191,4 +191,16 @@ def arguments_text(call: ToolCallPart) -> str:
     call is the argument `input`."""
     if call.kind == "custom":
         return dump_json({"input": call.raw_arguments})
-    return call.raw_arguments or dump_json(dict(call.arguments))
+    return _without_halves(call.raw_arguments) or dump_json(dict(call.arguments))
+
+
+# A backslash that escapes itself, a whole surrogate pair, and half of one.
+_ESCAPES: Final = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _without_halves(text: str) -> str:
+    """JSON text with the replacement character for each half of a surrogate pair that is written as an escape. Servers
+    that parse the arguments of a call fail on one."""
+    return _ESCAPES.sub(lambda found: r"\ufffd" if found["half"] else found[0], text) if "\\u" in text else text

@@ -36,7 +36,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict, get_list, get_str
+from ...values import JsonDict, clean, get_list, get_str
 from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -191,7 +191,7 @@ class InputItems:
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
             item["filename"] = part.name or "document.txt"
-            item["file_data"] = data_url("text/plain", part.text.encode("utf-8", "replace"))
+            item["file_data"] = data_url("text/plain", clean(part.text).encode())
         elif part.data is not None:
             if part.media_type is None:
                 raise UnsupportedRequest(f"document in {place}", "bytes need a media_type")
