@@ -123,6 +123,8 @@ class ChatCompat(Value):
     tag: ClassVar = ("type", "chat_compat")
     finish_reason_required: bool = True
     """False: the server may end a whole answer without a finish_reason (WIRE 12.1)."""
+    bare_400_is_overflow: bool = False
+    """A 400 without a body means that the prompt is too long (Cerebras, WIRE 12.3); others mean anything by it."""
     reasoning_in_output: bool = True
     """False: `completion_tokens` leaves the reasoning tokens out, as xAI's does (WIRE 2e)."""
     system_role: Literal["system", "developer"] = "system"
