@@ -829,6 +829,7 @@ def test_refusals_have_their_own_field() -> None:
         "content": None,
         "refusal": "No.Never.",
     }
+    assert wire(HI, AssistantMessage([RefusalPart("")])) == [{"role": "user", "content": "Hi"}]
 
 
 def test_custom_calls_and_thought_signatures_go_back() -> None:
