@@ -20,7 +20,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -49,6 +49,8 @@ from .placeholders import IMAGE_OMITTED, TOOL_IMAGE_OMITTED, MediaPart, put_plac
 if TYPE_CHECKING:
     from .codec import Codec, Route
     from .providers.handle import ProviderHandle
+
+M = TypeVar("M", bound=Message)
 
 ReasoningPolicy: TypeAlias = Literal["drop", "tagged", "text"]
 """What becomes of reasoning from elsewhere: nothing, text in `<thinking>` tags, or plain text."""
@@ -100,6 +102,12 @@ def handoff(
     for index, message in enumerate(messages):
         passage.add(index, message)
     return Handoff(tuple(passage.messages), tuple(passage.report))
+
+
+def _with(message: M, **changes: Any) -> M:
+    """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
+    made = evolve(message, **changes)
+    return message if made == message else made
 
 
 def _is_blank(content: str | tuple[Part, ...]) -> bool:
@@ -196,7 +204,7 @@ class _Passage:
         call.answered = not call.native
         name = message.name if call.native or message.name is None else call.name
         content = self._content(message, TOOL_IMAGE_OMITTED)
-        self.messages.append(evolve(message, tool_call_id=call.id, name=name, content=content))
+        self.messages.append(_with(message, tool_call_id=call.id, name=name, content=content))
 
     def _call(self, part: ToolCallPart, index: int, fresh: dict[str, list[_Call]]) -> ToolCallPart:
         """The call as it is handed on, noted in `fresh` under the id it came with."""
@@ -239,7 +247,7 @@ class _Passage:
     # --- what the user and the tools say -----------------------------------------------------------------------------
 
     def _user(self, message: UserMessage) -> None:
-        made = evolve(message, content=self._content(message, IMAGE_OMITTED))
+        made = _with(message, content=self._content(message, IMAGE_OMITTED))
         if message.content and not made.content:
             return  # each of its parts is in the report
         why = self._refusal(made) if _is_blank(made.content) else None
@@ -319,7 +327,7 @@ class _Passage:
             for index, part in enumerate(message.content):
                 self._say(made, part, index, fresh)
             if made or not message.content:
-                self.messages.append(evolve(message, content=made))
+                self.messages.append(_with(message, content=made))
         self._calls |= fresh
 
     def _say(self, made: list[Part], part: Part, index: int, fresh: dict[str, list[_Call]]) -> None:

@@ -37,6 +37,7 @@ from lash_proto.messages import (
 from lash_proto.models import ModelSpec
 from lash_proto.providers import anthropic, openai_compatible
 from lash_proto.replies import LlmResponse
+from lash_proto.values import from_json
 from tests.recordings import NO_RECORDINGS, decode, find_recordings, read_items
 from tests.strategies import (
     AUDIO_PARTS,
@@ -96,6 +97,13 @@ def test_what_the_target_itself_said_stays_as_it_is() -> None:
         AssistantMessage([ToolCallPart("c", "look", origin=HERE)], "tool_use"),
     )
     assert to_chat(*messages) == Handoff(messages, ())
+
+
+def test_what_a_newer_lash_wrote_beside_it_stays_too() -> None:
+    call = AssistantMessage([ToolCallPart("a", "f", origin=HERE)])
+    forms = [{**each.to_json(), "mood": "good"} for each in (HI, call, ToolResultMessage("a", "1"))]
+    read: list[Any] = [from_json(form) for form in forms]
+    assert [message.to_json() for message in to_chat(*read).messages] == forms
 
 
 def test_another_model_of_the_same_provider_is_elsewhere() -> None:
