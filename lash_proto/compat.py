@@ -48,7 +48,7 @@ class TargetRules:
         """The id as it is where it is taken, else the same other one each time."""
         if self.id.fullmatch(id):
             return id
-        digest = hashlib.sha256(id.encode("utf-8", "replace")).digest()
+        digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
         if self.nine:
             number = int.from_bytes(digest, "big")
             return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])

@@ -183,11 +183,12 @@ def test_ids_and_names_follow_the_targets_rule_in_call_and_result(
 
 
 def test_ids_that_are_fit_stay_and_those_that_would_become_alike_do_not() -> None:
-    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b")]
-    one, two, three = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
+    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b", "\ud800", "\ud801")]
+    one, two, three, four, five = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
     assert one == "call_1"
     assert two != three
     assert two[:4] == three[:4] == "a_b_"
+    assert CHAT.compat.rules.call_id("\ud800") == four != five
 
 
 def test_a_name_begins_for_gemini_with_a_letter_or_an_underscore() -> None:
