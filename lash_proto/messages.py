@@ -22,8 +22,7 @@ T = TypeVar("T")
 
 @frozen(weakref_slot=False, getstate_setstate=False)
 class Origin(Value):
-    """Where a part came from: the provider kind or the preset of one, the dialect, and the model that was asked for.
-    None: not known."""
+    """Where a part came from: the provider kind, the dialect, and the model that was asked for. None: not known."""
 
     tag: ClassVar = ("type", "origin")
     provider: str | None

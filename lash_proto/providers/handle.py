@@ -226,7 +226,7 @@ class ProviderHandle:
             auth=self.auth,
             request=evolve(request, options=options),
             model=self.policy.spec(model),
-            provider=getattr(route.codec, "provider", None) or self.kind,
+            provider=self.kind,
             stream=stream,
             seed=seed,
             ids=ids if ids is not None else Ids(),

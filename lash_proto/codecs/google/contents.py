@@ -134,6 +134,8 @@ class Contents:
             self._note("citations of a document are not asked for: Gemini has no such switch")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
+            if not part.text:
+                raise UnsupportedRequest("document", "its text is empty")
             data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}
             return [*before, {"inlineData": data}]
         return [*before, self._media(part, DOCUMENTS | VIDEO | IMAGES, "document")]
