@@ -12,7 +12,7 @@ from typing import Final, cast
 from ..messages import ImagePart, ReasoningPart, RefusalPart, TextPart
 from ..usage import LlmUsage, StopReason
 from ..values import Json, JsonDict, dump_json, get_list, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 API: Final = "openrouter-images"
 
@@ -43,9 +43,10 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     if not call.stream:
         whole = {"error": _error(reply.error)} if reply.error is not None else _completion(reply, call)
         return _json(200, whole, headers)
-    events = list(_events(reply, call))
+    events = list(_events(reply, call))[: reply.cut_after]
     chunks = tuple(f"data: {event if isinstance(event, str) else dump_json(event)}\n\n".encode() for event in events)
-    return Answer(200, (("content-type", "text/event-stream"), *headers), chunks[: reply.cut_after])
+    tokens = tuple(count_tokens(get_list(event, "choices"), ("content", "reasoning", "refusal")) for event in events)
+    return Answer(200, (("content-type", "text/event-stream"), *headers), chunks, tokens)
 
 
 def _json(status: int, body: JsonDict, headers: list[tuple[str, str]]) -> Answer:

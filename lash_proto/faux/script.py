@@ -2,13 +2,13 @@
 
 A `FauxReply` is an answer written down: parts, usage, an error, a cut. Each dialect's file renders it as the bytes that
 dialect's real server would send, one chunk an event, and knows its own paths. `FauxProvider` takes a request's bytes,
-finds the dialect by the path, and answers with the next reply of its script. It is a machine without time: pacing is
-the driver's.
+finds the dialect by the path, and answers with the next reply of its script. It is a machine without time: an answer
+says how long each chunk of a stream is to be waited for at a speed, and who serves it does the waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, cast
 
@@ -17,7 +17,7 @@ from attrs import define, evolve, field, frozen
 from ..failures import FailureKind
 from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Headers, Json, Value, header, parse_json
+from ..values import Headers, Json, JsonDict, Value, header, parse_json
 from .form import read_form
 
 
@@ -80,16 +80,45 @@ class FauxCall:
 
 @frozen(weakref_slot=False)
 class Answer:
-    """A response as bytes: a chunk an event, the whole body in one chunk where it is not a stream."""
+    """A response as bytes: a chunk an event, the whole body in one chunk where it is not a stream.
+
+    `tokens` is how much of the reply each chunk of a stream tells; empty where nothing is paced.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     chunks: tuple[bytes, ...]
+    tokens: tuple[int, ...] = ()
 
     @property
     def body(self) -> bytes:
         """All chunks together."""
         return b"".join(self.chunks)
+
+    def waits(self, tokens_per_second: float | None) -> tuple[float, ...]:
+        """How many seconds to wait before each chunk, so that the reply comes at this speed; None: at once."""
+        if tokens_per_second is None or not self.tokens:
+            return (0.0,) * len(self.chunks)
+        return tuple(count / tokens_per_second for count in self.tokens)
+
+
+def check_speed(tokens_per_second: float | None) -> float | None:
+    """The speed; ValueError for one at which nothing would ever come."""
+    if tokens_per_second is not None and not tokens_per_second > 0:
+        raise ValueError(f"tokens_per_second {tokens_per_second!r}: it must be above 0")
+    return tokens_per_second
+
+
+def count_tokens(said: Json, names: Collection[str]) -> int:
+    """The tokens in the strings that stand under one of these names, however deep; four characters are a token."""
+    total = 0
+    if isinstance(said, list):
+        for each in cast("list[Json]", said):
+            total += count_tokens(each, names)
+    elif isinstance(said, dict):
+        for name, value in cast("JsonDict", said).items():
+            total += -(-len(value) // 4) if isinstance(value, str) and name in names else count_tokens(value, names)
+    return total
 
 
 class FauxDialect(Protocol):

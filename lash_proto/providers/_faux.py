@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from ..codec import Route
 from ..codecs import CODECS
 from ..faux import FauxProvider, FauxReply
-from ..faux.script import Scripted
+from ..faux.script import Scripted, check_speed
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle
@@ -28,9 +28,10 @@ _BASES = {"openai-completions": BASE_URL + "/v1", "openai-responses": BASE_URL +
 
 @frozen(weakref_slot=False)
 class FauxHandle(ProviderHandle):
-    """A handle whose calls a client performs by asking `provider`, not the network."""
+    """A handle whose calls a client performs by asking `provider`, not the network, at the speed asked for."""
 
     provider: FauxProvider = field(factory=FauxProvider, kw_only=True)
+    tokens_per_second: float | None = field(default=None, kw_only=True)
 
 
 def faux(
@@ -38,12 +39,14 @@ def faux(
     *,
     api: str = "anthropic-messages",
     pictures: str = PICTURES,
+    tokens_per_second: float | None = None,
     api_key: str | Secret | None = None,
     options: ProviderOptions | None = None,
 ) -> FauxHandle:
     """A handle whose provider gives `replies` in order, in the dialect `api`; after them it says who it is.
 
-    Asked for pictures it gives those among the replies, in the dialect `pictures`.
+    Asked for pictures it gives those among the replies, in the dialect `pictures`. Streams come at `tokens_per_second`,
+    four characters being a token; without it they come at once.
     """
     if isinstance(replies, FauxProvider):
         provider = replies
@@ -51,12 +54,18 @@ def faux(
         provider = FauxProvider([FauxReply(reply) if isinstance(reply, str) else reply for reply in replies])
     auth = KeyAuth("faux", "authorization", prefix="Bearer ", optional=True)
     codec: Any = evolve(cast("Any", CODECS[api]), provider="faux")
+    state: dict[str, Any] = {"api": api}
+    if pictures != PICTURES:
+        state["pictures"] = pictures
+    if tokens_per_second is not None:
+        state["tokens_per_second"] = tokens_per_second
     return FauxHandle(
         kind="faux",
-        state={"api": api} if pictures == PICTURES else {"api": api, "pictures": pictures},
+        state=state,
         auth=auth.with_key(api_key) if api_key else auth,
         route=Route(_BASES.get(api, BASE_URL), codec),
         options=options or ProviderOptions(),
         pictures=Route(BASE_URL + "/v1", evolve(cast("Any", CODECS[pictures]), provider="faux")),
         provider=provider,
+        tokens_per_second=check_speed(tokens_per_second),
     )

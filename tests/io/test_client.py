@@ -191,6 +191,33 @@ def test_partial_is_there_at_any_time(world: World) -> None:
     assert world(scenario, faux([FauxReply("Hi.", piece=1)]), model="m") == (["", "H", "Hi", "Hi."], True)
 
 
+def test_a_faux_provider_speaks_as_fast_as_it_is_told_to(world: World) -> None:
+    clock = FakeClock()
+
+    async def scenario(client: Any) -> Any:
+        async with client.stream("Say it.") as stream:
+            return [(event.text, clock.now() - 1000) async for event in stream if isinstance(event, TextDelta)]
+
+    handle = faux([FauxReply("Good morning, all!", piece=8)], tokens_per_second=4)
+    said = world(scenario, handle, model="m", clock=clock)
+    assert said == [("Good mor", 0.5), ("ning, al", 1.0), ("l!", 1.25)]
+
+
+def test_a_faux_provider_in_mid_speech_can_be_stopped(world: World) -> None:
+    clock, token = FakeClock(), CancelToken()
+
+    async def scenario(client: Any) -> Any:
+        async with client.stream("Say it.", cancel=token) as stream:
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    token.cancel()
+            return stream.response
+
+    response = world(scenario, faux([FauxReply("Hello.", piece=1)], tokens_per_second=2), model="m", clock=clock)
+    assert (response.stop_reason, response.text, response.error.kind) == ("aborted", "H", "cancelled")
+    assert clock.now() == 1000.5
+
+
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
