@@ -116,8 +116,11 @@ def _events(reply: FauxReply, call: FauxCall) -> Iterator[JsonDict | str]:
     if reply.error is not None:
         yield {"error": _error(reply.error)}
         return
-    yield chunk({}, _STOPS[reply.stop])
-    if counted and reply.usage is not None:
+    last = chunk({}, _STOPS[reply.stop])
+    if reply.usage is not None and reply.usage_unasked and not counted:
+        last["usage"] = _usage(reply.usage)
+    yield last
+    if reply.usage is not None and counted:
         yield {**head, "choices": [], "usage": _usage(reply.usage)}
     yield "[DONE]"
 

@@ -17,19 +17,24 @@ from attrs import define, evolve, field, frozen
 from ..failures import FailureKind
 from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Headers, Json, JsonDict, Value, header, parse_json
+from ..values import Headers, Json, JsonDict, Value, dump_json, header, parse_json
 from .form import read_form
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
 class FauxError(Value):
-    """An error to be told: as the HTTP response where `status` is set, else as an event inside a 200 stream."""
+    """An error to be told: as the HTTP response where `status` is set, else as an event inside a 200 stream.
+
+    `body` is what that response says where the server at hand has a form of its own, not the dialect's: JSON, or a
+    string for plain text. Then kind and message go unsaid.
+    """
 
     tag: ClassVar = ("type", "faux_error")
     kind: FailureKind
-    message: str
+    message: str = ""
     status: int | None = None
     retry_after: float | None = None
+    body: Any = None
 
 
 def _parts(value: str | Iterable[Part]) -> tuple[Part, ...]:
@@ -41,7 +46,8 @@ class FauxReply(Value):
     """One scripted answer. A string is one text; text, reasoning, tool calls, refusals, pictures and opaque parts work.
 
     `stop_reason` None is "tool_use" where there is a call, else "stop". `cut_after` ends the body cleanly after that
-    many stream events, with nothing behind. `piece` is how many characters a delta holds.
+    many stream events, with nothing behind. `piece` is how many characters a delta holds. A stream of Chat Completions
+    tells usage to who asks for it, and with `usage_unasked` to others too, as Mistral's server does.
     """
 
     tag: ClassVar = ("type", "faux_reply")
@@ -53,6 +59,7 @@ class FauxReply(Value):
     piece: int = 12
     id: str = "faux-1"
     model: str | None = None
+    usage_unasked: bool = False
 
     @property
     def stop(self) -> StopReason:
@@ -181,8 +188,18 @@ class FauxProvider:
                 self.calls.append(call)
                 scripted = self.script.pop(0) if self.script else self.otherwise
                 reply = scripted if isinstance(scripted, FauxReply) else scripted(call)
-                return dialect.render(reply, call)
+                return _in_its_own_words(dialect.render(reply, call), reply.error)
         return _plain(404, f"the faux provider knows no {method} {path}")
+
+
+def _in_its_own_words(answer: Answer, error: FauxError | None) -> Answer:
+    """The answer with the body that the error brings, where it brings one."""
+    if error is None or error.status is None or error.body is None:
+        return answer
+    said = error.body if isinstance(error.body, str) else dump_json(error.body)
+    kind = "text/plain" if isinstance(error.body, str) else "application/json"
+    kept = [item for item in answer.headers if item[0] != "content-type"]
+    return evolve(answer, headers=(("content-type", kind), *kept), chunks=(said.encode(),))
 
 
 _KEYS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})

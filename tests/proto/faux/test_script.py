@@ -45,8 +45,31 @@ def test_a_text_comes_in_pieces_of_the_size_asked_for() -> None:
 
 
 def test_a_script_has_a_json_form() -> None:
-    reply = FauxReply("Hi", "length", LlmUsage(1), FauxError("server", "Oops.", 500, 3.0), 4, 5, "r", "m")
+    reply = FauxReply(
+        "Hi", "length", LlmUsage(1), FauxError("server", "Oops.", 500, 3.0, {"a": 1}), 4, 5, "r", "m", True
+    )
     assert from_json(json.loads(json.dumps(reply.to_json()))) == reply
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        ({"error": "too long"}, "application/json", b'{"error":"too long"}'),
+        ([{"error": {"code": 400}}], "application/json", b'[{"error":{"code":400}}]'),
+        ("Bad Gateway", "text/plain", b"Bad Gateway"),
+        ("", "text/plain", b""),
+    ],
+)
+def test_an_error_may_come_in_its_servers_own_words(body: Any, kind: str, said: bytes) -> None:
+    error = FauxError("server", "unsaid", 413, retry_after=2, body=body)
+    answer = FauxProvider([FauxReply(error=error)]).answer("POST", "/v1/messages", (), b"{}")
+    assert (answer.status, answer.body) == (413, said)
+    assert dict(answer.headers) == {"content-type": kind, "request-id": "req_faux-1", "retry-after": "2"}
+
+
+def test_in_a_stream_an_error_is_always_in_its_dialects_words() -> None:
+    error = FauxError("server", "Oops.", body={"error": "unsaid"})
+    assert b"unsaid" not in stream("/v1/messages", FauxReply(error=error)).body
 
 
 def test_an_answer_is_its_chunks() -> None:
