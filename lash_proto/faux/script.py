@@ -153,8 +153,12 @@ DIALECTS: tuple[str, ...] = (
 Scripted = FauxReply | Callable[[FauxCall], FauxReply]
 
 
-def _scripted(value: Iterable[Scripted]) -> list[Scripted]:
-    return list(value)
+def _scripted(value: Scripted | str) -> Scripted:
+    return FauxReply(value) if isinstance(value, str) else value
+
+
+def _script(value: Iterable[Scripted | str]) -> list[Scripted]:
+    return [_scripted(each) for each in value]
 
 
 def _echo(call: FauxCall) -> FauxReply:
@@ -165,11 +169,11 @@ def _echo(call: FauxCall) -> FauxReply:
 class FauxProvider:
     """Answers requests of any dialect with the replies of a script, in order; then with `otherwise`.
 
-    A reply may be a function of the call. `calls` keeps what was asked.
+    A reply may be a string, which is its text, or a function of the call. `calls` keeps what was asked.
     """
 
-    script: list[Scripted] = field(factory=list[Scripted], converter=_scripted)
-    otherwise: Scripted = _echo
+    script: list[Scripted] = field(factory=list[Scripted], converter=_script)
+    otherwise: Scripted = field(default=_echo, converter=_scripted)
     calls: list[FauxCall] = field(factory=list[FauxCall])
 
     def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Answer:

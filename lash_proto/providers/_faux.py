@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from ..codec import Route
 from ..codecs import CODECS
-from ..faux import FauxProvider, FauxReply
+from ..faux import FauxProvider
 from ..faux.script import Scripted, check_speed
 from ..messages import ProviderOptions
 from ..values import Secret
@@ -48,10 +48,7 @@ def faux(
     Asked for pictures it gives those among the replies, in the dialect `pictures`. Streams come at `tokens_per_second`,
     four characters being a token; without it they come at once.
     """
-    if isinstance(replies, FauxProvider):
-        provider = replies
-    else:
-        provider = FauxProvider([FauxReply(reply) if isinstance(reply, str) else reply for reply in replies])
+    provider = replies if isinstance(replies, FauxProvider) else FauxProvider(replies)
     auth = KeyAuth("faux", "authorization", prefix="Bearer ", optional=True)
     codec: Any = evolve(cast("Any", CODECS[api]), provider="faux")
     state: dict[str, Any] = {"api": api}

@@ -142,14 +142,14 @@ def test_replies_come_in_order_then_it_says_who_it_is() -> None:
 
 
 def test_what_it_says_otherwise_can_be_set() -> None:
-    provider = FauxProvider(otherwise=FauxReply("Always."))
-    assert [ask(provider), ask(provider)] == ["Always.", "Always."]
+    provider = FauxProvider(["Once."], otherwise="Always.")
+    assert [ask(provider), ask(provider), ask(provider)] == ["Once.", "Always.", "Always."]
 
     def count(call: FauxCall) -> FauxReply:
         return FauxReply(str(len(provider.calls)))
 
     provider.otherwise = count
-    assert [ask(provider), ask(provider)] == ["3", "4"]
+    assert [ask(provider), ask(provider)] == ["4", "5"]
 
 
 @pytest.mark.parametrize(
