@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from attrs import evolve
+
 from ..failures import FailureKind, is_context_overflow
 from ..messages import AudioPart, DocumentPart, ImagePart, OpaquePart, Part, ReasoningPart, ToolCallPart
 from ..partial_json import parse_arguments
@@ -125,7 +127,7 @@ def _stream(reply: FauxReply, call: FauxCall) -> list[JsonDict]:
     if _blocked(reply):
         return [_object(reply, call, reply.usage, promptFeedback={"blockReason": "SAFETY"})]
     # Until its end a stream knows what came in, and counts up what goes out.
-    so_far = None if reply.usage is None else LlmUsage(reply.usage.input_tokens, reply.usage.cached_input_tokens)
+    so_far = None if reply.usage is None else evolve(reply.usage, output_tokens=0, reasoning_tokens=None)
     objects = [
         _object(reply, call, so_far, candidates=[_candidate([part])])
         for each in reply.content
