@@ -10,17 +10,22 @@ from typing import Any, Final, get_args
 from attrs import evolve
 
 from ..errors import UnsupportedRequest
+from ..handoff import NO_RESULT
 from ..http import HttpRequest, merge_headers
 from ..messages import (
+    AssistantMessage,
     AudioPart,
     CacheRetention,
+    CustomMessage,
     DocumentPart,
     ImagePart,
     LlmRequest,
+    Message,
     ProviderOptions,
     ReasoningLevel,
     ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
 )
 from ..models import LEVELS, ModelSpec, supported_levels
 from ..values import JsonDict, dump_json
@@ -85,6 +90,9 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
     Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
     """
     check_request(request)
+    answered = answer_calls(request.messages, notes)
+    if answered is not request.messages:
+        request = evolve(request, messages=answered)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
     if cap is not None and limit is not None and cap > limit:
         notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
@@ -92,6 +100,33 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
     said: ReasoningLevel | int | None = request.options.get("reasoning")
     fitting = _fit_reasoning(said, request.max_output_tokens or limit, spec, notes)
     return request if fitting == said else evolve(request, options=evolve(request.options, reasoning=fitting))
+
+
+def answer_calls(messages: tuple[Message, ...], notes: list[str]) -> tuple[Message, ...]:
+    """The conversation in which every call has a result before somebody goes on speaking.
+
+    No provider takes one without. So a call that nobody answers, because the user broke off or spoke up instead, gets a
+    result that says so, behind those of its neighbours. Calls at the very end stay open.
+    """
+    back: list[Message] = []  # the conversation from its end
+    speaker: int | None = None  # where in it stands who speaks next
+    coming: set[str] = set()  # results further on, each as far as the last call that bears its id
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            calls = {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
+            lost = [ToolResultMessage(id, NO_RESULT, calls[id], is_error=True) for id in calls if id not in coming]
+            if lost and speaker is not None:
+                back[speaker + 1 : speaker + 1] = reversed(lost)
+            coming -= calls.keys()
+        if isinstance(message, ToolResultMessage):
+            coming.add(message.tool_call_id)
+        elif not isinstance(message, CustomMessage):
+            speaker = len(back)
+        back.append(message)
+    if len(back) == len(messages):
+        return messages
+    notes.append(f"calls that nobody answered got the result {NO_RESULT!r}")
+    return tuple(reversed(back))
 
 
 def _fit_reasoning(

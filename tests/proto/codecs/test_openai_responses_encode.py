@@ -13,6 +13,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.codecs.openai_responses import OpenAIResponses, ResponsesOptions
 from lash_proto.compat import CODEX, ChatCompat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
+from lash_proto.handoff import NO_RESULT
 from lash_proto.http import HttpRequest
 from lash_proto.messages import (
     AssistantMessage,
@@ -775,9 +776,10 @@ def wire_items(raw: bytes) -> list[dict[str, Any]]:
 
 
 def replayed(response: LlmResponse, options: ResponsesOptions) -> list[dict[str, Any]]:
+    """The items that go back: behind them a user speaks, and before that nobody answers what calls there are."""
     messages: list[Message] = [UserMessage("Hi"), response.message, UserMessage("Go on")]
     found: list[dict[str, Any]] = json.loads(encode(LlmRequest(messages, options=options)).body)["input"]
-    return found[1:-1]
+    return [item for item in found[1:-1] if item.get("output") != NO_RESULT]
 
 
 @pytest.mark.parametrize("model", [None, "gpt-5.6"])
