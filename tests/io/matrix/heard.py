@@ -5,7 +5,7 @@
     ("system" | "user" | "model" | "tool", "text", text)
     ("user" | "tool", "image", bytes)
     ("model", "thought", text)
-    ("model", "call", id, name, arguments)
+    ("model", "call", id, name, arguments), the arguments as they stand where they are not whole
     ("tool", "result", id, text), before the pictures that stand inside the result
 """
 
@@ -71,6 +71,14 @@ def _data(url: str) -> bytes:
     return base64.b64decode(url.partition(";base64,")[2], validate=True)
 
 
+def _arguments(text: str) -> Any:
+    """A call's arguments; the text itself where it is not whole."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _anthropic(body: Any) -> Iterator[Said]:
     for block in body.get("system", ()):
         yield "system", "text", block["text"]
@@ -104,7 +112,7 @@ def _anthropic_block(who: str, block: Any) -> Iterator[Said]:
 def _completions(body: Any) -> Iterator[Said]:
     for message in body["messages"]:
         role, content = message["role"], message["content"]
-        listed = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        listed: list[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
         who = {"system": "system", "user": "user", "assistant": "model", "tool": "tool"}[role]
         if who == "tool":
             yield "tool", "result", message["tool_call_id"], "".join(each["text"] for each in listed)
@@ -122,7 +130,7 @@ def _completions(body: Any) -> Iterator[Said]:
             elif each["text"]:
                 yield who, "text", each["text"]
         for call in message.get("tool_calls", ()):
-            yield who, "call", call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])
+            yield who, "call", call["id"], call["function"]["name"], _arguments(call["function"]["arguments"])
 
 
 def _responses(body: Any) -> Iterator[Said]:
@@ -133,13 +141,13 @@ def _responses(body: Any) -> Iterator[Said]:
         if kind == "message":
             who = {"user": "user", "assistant": "model"}[item["role"]]
             content = item["content"]
-            for each in [{"text": content}] if isinstance(content, str) else content:
+            for each in [{"type": "input_text", "text": content}] if isinstance(content, str) else content:
                 yield (who, "image", _data(each["image_url"])) if "image_url" in each else (who, "text", each["text"])
         elif kind == "reasoning":
             assert item["encrypted_content"]
             yield "model", "thought", "".join(each["text"] for each in item["summary"])
         elif kind == "function_call":
-            yield "model", "call", item["call_id"], item["name"], json.loads(item["arguments"])
+            yield "model", "call", item["call_id"], item["name"], _arguments(item["arguments"])
         else:
             assert kind == "function_call_output"
             output = item["output"]

@@ -187,7 +187,7 @@ TARGETS: Final[dict[str, Target]] = {
         "deepseek-v4",
         {
             "error": {
-                "message": "This model's maximum context length is 131072 tokens. However, you requested 140000 tokens.",
+                "message": "This model's maximum context length is 65536 tokens. However, you requested 70000 tokens.",
                 "type": "invalid_request_error",
                 "param": None,
                 "code": "invalid_request_error",

@@ -87,9 +87,9 @@ def test_thoughts_calls_and_results_over_several_turns(stage: Stage) -> None:
             async with client.stream(stage.ask(messages)) as stream:
                 events = [event async for event in stream]
             replies.append((events, stream.response))
-            messages.append(stream.response.message)
-            for call in stream.response.tool_calls:
-                messages.append(ToolResultMessage(call.id, degrees[call.arguments["city"]], name=call.name))
+            calls = stream.response.tool_calls
+            results = [ToolResultMessage(call.id, degrees[call.arguments["city"]], name=call.name) for call in calls]
+            messages += [stream.response.message, *results]
         return replies
 
     before = stage.server.connections
