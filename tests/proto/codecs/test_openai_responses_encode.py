@@ -206,6 +206,7 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest([]), "messages", "needs some input"),
         (LlmRequest(""), "messages[0]", "needs content"),
         (LlmRequest([UserMessage(())]), "messages[0]", "needs content"),
+        (LlmRequest([UserMessage([TextPart("")])]), "messages[0]", "needs content"),
     ],
 )
 def test_what_responses_cannot_say_is_refused_by_name(request_: LlmRequest, part: str, rule: str) -> None:
@@ -239,6 +240,13 @@ def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
 
 
 # --- system text, output, reasoning, caches --------------------------------------------------------------------------
+
+
+def test_a_text_of_nothing_beside_others_is_left_out() -> None:
+    call, result = ToolCallPart("a", "f"), ToolResultMessage("a", [TextPart(""), TextPart("1")])
+    user, _, answer = items(UserMessage([TextPart(""), TextPart("Hi")]), AssistantMessage([call]), result)
+    assert user["content"] == [{"type": "input_text", "text": "Hi"}]
+    assert answer["output"] == [{"type": "input_text", "text": "1"}]
 
 
 def test_system_parts_are_paragraphs_of_the_instructions() -> None:
