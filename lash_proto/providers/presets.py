@@ -51,12 +51,12 @@ _OLD: Final = evolve(_NEW, max_tokens_field="max_tokens")
 _OPENROUTER: Final = evolve(_NEW, thinking_format="openrouter", session_headers=("x-session-id",))
 
 PRESETS: Final[dict[str, Preset]] = {
-    # Claude behind OpenRouter caches what is marked, as Anthropic does (WIRE 12.7).
+    # Claude behind OpenRouter caches what is marked (WIRE 12.7) and refuses thoughts of others, as at Anthropic.
     "openrouter": Preset(
         base_url="https://openrouter.ai/api/v1",
         variables=("OPENROUTER_API_KEY",),
         compat=_OPENROUTER,
-        by_model=(("anthropic/", evolve(_OPENROUTER, cache_marks="anthropic")),),
+        by_model=(("anthropic/", evolve(_OPENROUTER, cache_marks="anthropic", demoted_reasoning=False)),),
         pictures="openrouter-images",
     ),
     "groq": Preset(

@@ -10,7 +10,17 @@ import pytest
 
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
-from lash_proto.messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, UserMessage
+from lash_proto.handoff import handoff
+from lash_proto.messages import (
+    AssistantMessage,
+    JsonSchema,
+    LlmRequest,
+    Origin,
+    ProviderOptions,
+    ReasoningPart,
+    TextPart,
+    UserMessage,
+)
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, openai_compatible, presets, register_all
 from lash_proto.providers.presets import PRESETS, CompatByModel, Preset
@@ -151,6 +161,19 @@ def test_openrouter_marks_what_claude_is_to_cache(model: str | ModelSpec, mark: 
     asked = LlmRequest([UserMessage([TextPart("Hi", cache_breakpoint=True)])])
     (message,) = json.loads(first_call(made("openrouter"), asked, model).body)["messages"]
     assert message["content"] == [{"type": "text", "text": "Hi", **mark}]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("anthropic/claude-opus-5", (TextPart("Yes."),)),
+        ("openai/gpt-5.6", (TextPart("<thinking>Hm.</thinking>"), TextPart("Yes."))),
+    ],
+)
+def test_claude_behind_openrouter_is_told_no_thoughts_of_others(model: str, told: tuple[TextPart, ...]) -> None:
+    thought = ReasoningPart("Hm.", Origin("openai", "openai-responses", "gpt-5.6"))
+    said = handoff([AssistantMessage([thought, TextPart("Yes.")])], made("openrouter"), model).messages
+    assert said == (AssistantMessage(told),)
 
 
 def test_flags_of_the_caller_are_all_the_flags_there_are() -> None:
