@@ -169,6 +169,7 @@ TARGETS: Final[dict[str, Target]] = {
         preset="openrouter",
         ids=_TOOLU_IDS,
         thought=_with_details,
+        hears_thoughts=False,
     ),
     "groq": _chat(
         "openai/gpt-oss-120b",
