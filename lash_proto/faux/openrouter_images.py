@@ -9,6 +9,7 @@ import base64
 from collections.abc import Iterator
 from typing import Final, cast
 
+from ..failures import is_context_overflow
 from ..messages import ImagePart, ReasoningPart, RefusalPart, TextPart
 from ..usage import LlmUsage, StopReason
 from ..values import Json, JsonDict, dump_json, get_list, get_str
@@ -20,7 +21,14 @@ _CREATED: Final = 1_767_225_600
 _STOPS: Final[dict[StopReason, str]] = {"length": "length", "content_filter": "content_filter", "error": "error"}
 
 # OpenRouter's `code` is a number, that of the HTTP status as a rule.
-_CODES: Final = {"authentication": 401, "quota": 402, "permission": 403, "rate_limit": 429, "invalid_request": 400}
+_CODES: Final = {
+    "authentication": 401,
+    "quota": 402,
+    "permission": 403,
+    "rate_limit": 429,
+    "invalid_request": 400,
+    "context_overflow": 400,
+}
 
 
 def recognise(method: str, path: str, body: Json) -> FauxCall | None:
@@ -54,7 +62,10 @@ def _json(status: int, body: JsonDict, headers: list[tuple[str, str]]) -> Answer
 
 
 def _error(error: FauxError) -> JsonDict:
-    return {"code": error.status or _CODES.get(error.kind, 502), "message": error.message}
+    message = error.message
+    if error.kind == "context_overflow" and not is_context_overflow(message):
+        message = f"This endpoint's maximum context length is 65536 tokens. {message}"  # its code says no more than 400
+    return {"code": error.status or _CODES.get(error.kind, 502), "message": message}
 
 
 def _events(reply: FauxReply, call: FauxCall) -> Iterator[JsonDict | str]:
