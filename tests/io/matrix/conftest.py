@@ -15,7 +15,7 @@ from lash_proto.faux import FauxCall, FauxProvider
 from lash_proto.messages import Message
 from tests.io.loopback import PATIENCE
 from tests.io.matrix.heard import Said, heard, misplaced
-from tests.io.matrix.targets import TARGETS, Target
+from tests.io.matrix.targets import TARGETS, Target, aimed
 from tests.io.worlds import WORLDS, World
 
 SYSTEM: Final = "Be brief."
@@ -53,7 +53,7 @@ class Stage:
     def play(self, scenario: Callable[[Any], Any], *script: Any, **settings: Any) -> Any:
         """What `scenario(client)` gives, while the server plays the script."""
         self.server.provider = FauxProvider(script)
-        return self.world(scenario, self.target.at(self.server), **{"model": self.target.model, **settings})
+        return self.world(scenario, aimed(self.target.handle, self.server), **{"model": self.target.model, **settings})
 
     def ask(self, messages: str | Sequence[Message], **fields: Any) -> LlmRequest:
         """A request with the system text and the tool that all scenarios have."""

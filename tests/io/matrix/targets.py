@@ -86,10 +86,11 @@ class Target:
         id, sent = (self.ids[number], True) if self.ids is not None else (f"unsaid-{number}", False)
         return ToolCallPart(id, "weather", {"city": city}, id_sent=sent, provider_data=seal)
 
-    def at(self, server: FauxServer) -> ProviderHandle:
-        """The handle with its calls sent to the server: over HTTP, a faux one too, which would ask its own provider."""
-        aimed = server.aim(self.handle)
-        return ProviderHandle(**{each.name: getattr(aimed, each.name) for each in attrs.fields(ProviderHandle)})
+
+def aimed(handle: ProviderHandle, server: FauxServer) -> ProviderHandle:
+    """The handle with its calls sent to the server: over HTTP, a faux one too, which would ask its own provider."""
+    there = server.aim(handle)
+    return ProviderHandle(**{each.name: getattr(there, each.name) for each in attrs.fields(ProviderHandle)})
 
 
 _OPENAI: Final = (

@@ -22,6 +22,7 @@ from lash_proto import (
 from lash_proto.faux import FauxReply
 from lash_proto.handoff import handoff
 from tests.io.matrix.conftest import SYSTEM, WEATHER, Stage
+from tests.io.matrix.heard import misplaced
 
 HI = UserMessage("Hi.")
 GO_ON = UserMessage("Go on.")
@@ -177,6 +178,15 @@ def test_a_failed_tool_says_so_and_why(stage: Stage) -> None:
     marks = {"anthropic-messages": '"is_error": true', "google-generative-ai": '{"error": "No such city."}'}
     marks["google-code-assist"] = marks["google-generative-ai"]
     assert marks.get(stage.target.api, "") in body
+
+
+def test_the_stage_knows_what_no_provider_takes() -> None:
+    answer, other = ("tool", "result", "callOslo1", "-3"), ("tool", "result", "callRome2", "19")
+    gone_on = ("user", "text", "Go on.")
+    assert misplaced([ASKED, ASKED_TOO, other, answer, gone_on]) == []
+    assert misplaced([ASKED, gone_on, answer]) == [ASKED, answer]
+    assert misplaced([answer, ASKED, answer, answer]) == [answer, answer]
+    assert misplaced([ASKED]) == [ASKED]
 
 
 def test_results_may_come_in_another_order_than_the_calls(stage: Stage) -> None:
