@@ -7,17 +7,15 @@ given this handle performs its calls with a FauxTransport.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ..codec import Route
-from ..codecs import CODECS
 from ..faux import FauxProvider
 from ..faux.script import Scripted, check_speed
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle
+from .handle import KeyAuth, ProviderHandle, codec_of
 
 BASE_URL = "http://faux.invalid"
 PICTURES = "openai-images"
@@ -48,21 +46,17 @@ def faux(
     Asked for pictures it gives those among the replies, in the dialect `pictures`. Streams come at `tokens_per_second`,
     four characters being a token; without it they come at once.
     """
-    provider = replies if isinstance(replies, FauxProvider) else FauxProvider(replies)
-    auth = KeyAuth("faux", "authorization", prefix="Bearer ", optional=True)
-    codec: Any = evolve(cast("Any", CODECS[api]), provider="faux")
-    state: dict[str, Any] = {"api": api}
-    if pictures != PICTURES:
-        state["pictures"] = pictures
-    if tokens_per_second is not None:
-        state["tokens_per_second"] = tokens_per_second
     return FauxHandle(
         kind="faux",
-        state=state,
-        auth=auth.with_key(api_key) if api_key else auth,
-        route=Route(_BASES.get(api, BASE_URL), codec),
-        options=options or ProviderOptions(),
-        pictures=Route(BASE_URL + "/v1", evolve(cast("Any", CODECS[pictures]), provider="faux")),
-        provider=provider,
+        state={
+            "api": api,
+            "pictures": None if pictures == PICTURES else pictures,
+            "tokens_per_second": tokens_per_second,
+        },
+        auth=KeyAuth("faux", optional=True),
+        route=Route(_BASES.get(api, BASE_URL), codec_of(api, "faux")),
+        options=options,
+        pictures=Route(BASE_URL + "/v1", codec_of(pictures, "faux")),
+        provider=replies if isinstance(replies, FauxProvider) else FauxProvider(replies),
         tokens_per_second=check_speed(tokens_per_second),
-    )
+    ).with_key(api_key)

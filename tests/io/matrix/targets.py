@@ -59,7 +59,7 @@ class Target:
     """A model of a provider. `overflow` is status and body of its answer to too much input.
 
     `ids` are those of its calls, None where it gives none; `id_rule` is what ids it takes. `hears_thoughts`: thoughts
-    of others may be told it as text.
+    of others may be told it as text. `server` is who answers where the kind alone does not tell.
     """
 
     handle: ProviderHandle
@@ -70,11 +70,17 @@ class Target:
     thought: Thought = _unsealed
     sealed_calls: bool = False
     hears_thoughts: bool = True
+    server: str | None = None
 
     @property
     def api(self) -> str:
         """The dialect."""
         return self.handle.route_of(self.model).codec.api
+
+    @property
+    def provider(self) -> str:
+        """Who is named as the provider of an answer."""
+        return self.server or self.handle.kind
 
     def think(self, text: str) -> ReasoningPart:
         """A thought as this provider tells it."""
@@ -135,13 +141,12 @@ _CALL_IDS: Final = ("call_5Fd0aGqVbXyT1sRkU2wLm3Np", "call_Zk4TqWn8oPq1rSt2uVw3x
 _TOOLU_IDS: Final = ("toolu_01A09q90qw90lq917835lq9A", "toolu_01D7FLrfh4GYq7yT1ULFeyMV")
 
 
-def _chat(model: str, message: Any, *, status: int = 400, **more: Any) -> Target:
+def _chat(model: str, overflow: Any, **more: Any) -> Target:
     """A preset of `openai-compatible`, or a server at a base URL where there is no preset of that name."""
-    where: dict[str, Any] = (
-        {"preset": more.pop("preset")} if "preset" in more else {"base_url": "https://llm.example/v1"}
-    )
-    more = {"ids": _CALL_IDS, "id_rule": _CHAT_IDS, **more}
-    return Target(openai_compatible("k", **where), model, (status, message), **more)
+    preset = more.pop("preset", None)
+    where: Any = {"base_url": "https://llm.example/v1"} if preset is None else {"preset": preset}
+    more = {"ids": _CALL_IDS, "id_rule": _CHAT_IDS, "server": preset or "llm.example/v1", **more}
+    return Target(openai_compatible("k", **where), model, (400, overflow), **more)
 
 
 TARGETS: Final[dict[str, Target]] = {

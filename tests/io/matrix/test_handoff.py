@@ -37,6 +37,7 @@ class Talk:
         self.messages.append(UserMessage(text))
 
         async def scenario(client: Any) -> Any:
+            reply = None
             for _ in script:
                 told = handoff(self.messages, target.handle, target.model).messages
                 reply = await client.complete(stage.ask(told))
@@ -138,7 +139,7 @@ def test_from_every_provider_to_every_other_and_back(server: FauxServer, driver:
         FauxReply((target.think("Rome, then."), target.call(0, "Rome")), id="faux-3"),
         FauxReply("19 there.", id="faux-4"),
     )
-    assert (reply.text, reply.provider) == ("19 there.", target.handle.kind)
+    assert (reply.text, reply.provider) == ("19 there.", target.provider)
     said, ids = numbered(there.heard(), target.id_rule)
     assert said == [*begun(target, native=native), *gone_on(target, native=True)]
     if source.ids is not None and re.fullmatch(target.id_rule, source.ids[0]):

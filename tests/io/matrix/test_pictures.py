@@ -28,18 +28,25 @@ from tests.io.worlds import World
 PNG = b"\x89PNG\r\n\x1a\nlash"
 PICTURE = ImagePart(PNG, "image/png")
 
-PAINTERS: dict[str, ProviderHandle] = {
-    "openrouter": openrouter("k"),
-    "openrouter's preset": openai_compatible("k", preset="openrouter"),
-    "openai": openai("k"),
-    "openai-compatible": openai_compatible("k", base_url="https://llm.example/v1"),
-    "faux": faux(),
+PAINTERS: dict[str, tuple[ProviderHandle, str]] = {
+    "openrouter": (openrouter("k"), "openrouter"),
+    "openrouter's preset": (openai_compatible("k", preset="openrouter"), "openrouter"),
+    "openai": (openai("k"), "openai"),
+    "openai-compatible": (openai_compatible("k", base_url="https://llm.example/v1"), "llm.example/v1"),
+    "faux": (faux(), "faux"),
 }
+"""Handles, and who is named as the provider of their pictures."""
 
 
 @pytest.fixture(params=PAINTERS)
-def painter(request: pytest.FixtureRequest) -> ProviderHandle:
-    return PAINTERS[request.param]
+def name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def painter(name: str) -> ProviderHandle:
+    return PAINTERS[name][0]
 
 
 def over_chat(painter: ProviderHandle) -> bool:
@@ -67,14 +74,14 @@ def asked(call: FauxCall) -> list[Any]:
 
 
 def test_a_prompt_becomes_pictures_that_cost_what_they_cost(
-    world: World, server: FauxServer, painter: ProviderHandle
+    world: World, server: FauxServer, name: str, painter: ProviderHandle
 ) -> None:
     prompt = "An otter 🦦 in a h\ud83dat"
     usage = LlmUsage(10, 20, output_tokens=340, reasoning_tokens=12)
     parts = (ReasoningPart("Hm."), TextPart("Here."), PICTURE, PICTURE)
     reply = paint(world, server, painter, [FauxReply(parts, usage=usage)], prompt)
     assert [(picture.data, picture.media_type) for picture in reply.images] == [(PNG, "image/png")] * 2
-    assert (reply.stop_reason, reply.provider, reply.error) == ("stop", painter.kind, None)
+    assert (reply.stop_reason, reply.provider, reply.error) == ("stop", PAINTERS[name][1], None)
     assert (reply.text, reply.reasoning) == (("Here.", "Hm.") if over_chat(painter) else ("", ""))
     assert (reply.usage.total_input_tokens, reply.usage.output_tokens) == (30, 340)
     assert (reply.usage.input_tokens, reply.usage.cached_input_tokens) == (10, 20)
@@ -133,7 +140,7 @@ def test_who_only_draws_does_not_talk(world: World, server: FauxServer) -> None:
     server.provider = FauxProvider()
 
     async def scenario(client: Any) -> None:
-        with pytest.raises(UnsupportedRequest, match="the dialect makes pictures from an ImageRequest"):
+        with pytest.raises(UnsupportedRequest, match="makes pictures"):
             await client.complete("Hi.")
 
     world(scenario, server.aim(openrouter("k")), model="m")

@@ -56,7 +56,7 @@ def test_a_reply_comes_as_events(stage: Stage) -> None:
     assert [event.text for event in events if isinstance(event, TextEnd)] == ["In Lisbon."]
     assert events[-1].response == response
     assert (response.reasoning, response.text, response.stop_reason) == ("Hm, hm.", "In Lisbon.", "stop")
-    assert (response.provider, response.api) == (stage.target.handle.kind, stage.target.api)
+    assert (response.provider, response.api) == (stage.target.provider, stage.target.api)
     assert (response.model, response.error) == (stage.target.model, None)
     assert stage.heard() == [("user", "text", QUESTION)]
     assert stage.calls[0].stream is True
