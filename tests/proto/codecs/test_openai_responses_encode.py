@@ -13,6 +13,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.codecs.openai_responses import OpenAIResponses, ResponsesOptions
 from lash_proto.compat import CODEX, ChatCompat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
+from lash_proto.handoff import NO_RESULT
 from lash_proto.http import HttpRequest
 from lash_proto.messages import (
     AssistantMessage,
@@ -203,6 +204,7 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest([]), "messages", "needs some input"),
         (LlmRequest(""), "messages[0]", "needs content"),
         (LlmRequest([UserMessage(())]), "messages[0]", "needs content"),
+        (LlmRequest([UserMessage([TextPart("")])]), "messages[0]", "needs content"),
     ],
 )
 def test_what_responses_cannot_say_is_refused_by_name(request_: LlmRequest, part: str, rule: str) -> None:
@@ -240,6 +242,13 @@ def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
 
 
 # --- system text, output, reasoning, caches --------------------------------------------------------------------------
+
+
+def test_a_text_of_nothing_beside_others_is_left_out() -> None:
+    call, result = ToolCallPart("a", "f"), ToolResultMessage("a", [TextPart(""), TextPart("1")])
+    user, _, answer = items(UserMessage([TextPart(""), TextPart("Hi")]), AssistantMessage([call]), result)
+    assert user["content"] == [{"type": "input_text", "text": "Hi"}]
+    assert answer["output"] == [{"type": "input_text", "text": "1"}]
 
 
 def test_system_parts_are_paragraphs_of_the_instructions() -> None:
@@ -808,9 +817,10 @@ def wire_items(raw: bytes) -> list[dict[str, Any]]:
 
 
 def replayed(response: LlmResponse, options: ResponsesOptions) -> list[dict[str, Any]]:
+    """The items that go back: behind them a user speaks, and before that nobody answers what calls there are."""
     messages: list[Message] = [UserMessage("Hi"), response.message, UserMessage("Go on")]
     found: list[dict[str, Any]] = json.loads(encode(LlmRequest(messages, options=options)).body)["input"]
-    return found[1:-1]
+    return [item for item in found[1:-1] if item.get("output") != NO_RESULT]
 
 
 @pytest.mark.parametrize("model", [None, "gpt-5.6"])
