@@ -220,13 +220,17 @@ class Talk:
             return ToolCallPart(id, name, {}, self.draw(SAID), kind="custom")
         return ToolCallPart(id, name, self.draw(ARGUMENTS))
 
+    def hears(self, part: Part) -> bool:
+        """Whether an answer to a block goes where the block goes: else handing off has to see to it."""
+        return self.loose or part.origin in (None, _origin(self.target, self.model))
+
     def answer(self, said: tuple[Part, ...]) -> bool:
         """The results of its calls, in any order; False where it has none.
 
         Of what is handed on some may lack, or come twice.
         """
         calls = [part for part in said if isinstance(part, ToolCallPart)]
-        answers = [answer for part in said if (answer := answer_to(part)) is not None]
+        answers = [answer for part in said if (answer := answer_to(part)) is not None and self.hears(part)]
         order = self.draw(st.permutations(calls)) if len(calls) > 1 and self.draw(st.booleans()) else calls
         foreign_only = self.loose and not any(part.origin == _origin(self.target, self.model) for part in calls)
         for call in order:
@@ -464,13 +468,11 @@ class Knobs:
         self.option("extra_headers", st.sampled_from([{"x-trace": "1"}, {"accept": None}, {"X-Trace": "ü"}]))
 
     def own_options(self) -> type[ProviderOptions]:
-        """The dialect's own knobs; now and then another dialect's, which say nothing here."""
+        """The dialect's own knobs, or another dialect's, which must be refused."""
         family = self.target.family
-        if rarely(self.draw, 12):
+        if "other options" in self.knobs and rarely(self.draw, 12):
             family = self.draw(st.sampled_from([CHAT, RESPONSES, MESSAGES, GEMINI]))
-            theirs = family != self.target.family
-        else:
-            theirs = False
+        theirs = family != self.target.family
         class_, known = _OPTIONS[family]
         for name, strategy in known.items():
             if theirs or name in self.knobs:
@@ -577,7 +579,7 @@ _AGREE: Final[dict[str, Any]] = {
 
 # --- put together ----------------------------------------------------------------------------------------------------
 
-_EVERYTHING: Final = frozenset().union(*KNOBS.values())
+_EVERYTHING: Final = frozenset({"other options"}).union(*KNOBS.values())
 
 
 @st.composite
