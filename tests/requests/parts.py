@@ -129,7 +129,7 @@ _LEAVES: Final = st.sampled_from(
 @st.composite
 def _objects(draw: Draw, inner: st.SearchStrategy[Any], *, loose: bool) -> dict[str, Any]:
     properties = draw(st.dictionaries(_KEYS, inner, max_size=3))
-    required = [key for key in properties if draw(st.booleans())]
+    required = draw(st.lists(st.sampled_from(list(properties)), unique=True)) if properties else []
     made: dict[str, Any] = {"type": "object", "properties": properties}
     if required or draw(st.booleans()):
         made["required"] = required

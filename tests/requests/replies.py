@@ -7,7 +7,7 @@ or as a server writes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +34,7 @@ from tests.recordings import Item, find_recordings, read_items
 
 from .parts import ARGUMENTS, BLOBS, BROKEN_ARGUMENTS, ODD_NAMES, Draw, rarely
 from .parts import SAID as WRITTEN
-from .targets import APIS, CHAT, CODE_ASSIST, GEMINI, MESSAGES, RESPONSES
+from .targets import CHAT, CODE_ASSIST, GEMINI, MESSAGES, RESPONSES
 
 SAID: Final = WRITTEN.map(clean)  # no server sends half of a surrogate pair
 _FAUX: Final = {
@@ -49,14 +49,15 @@ LARGEST: Final = 30_000
 
 
 class Speaker(NamedTuple):
-    """Who says something: a dialect, a provider kind, a model, how that server tells its reasoning, and whether it
-    answers in pictures or sound too."""
+    """Who says something: a dialect, a provider kind, a model, how that server tells its reasoning, whether it answers
+    in pictures or sound too, and the providers whose recordings are its own."""
 
     api: str
     provider: str | None
     model: str
     thoughts: tuple[Mapping[str, Any] | None, ...] = (None,)
     media: str | None = None
+    servers: frozenset[str] = frozenset()
 
     def decoder(self, status: int, headers: Any) -> Any:
         codec: Any = CODECS[self.api]
@@ -202,7 +203,7 @@ def server_blocks(api: str, number: int) -> list[list[OpaquePart]]:
 
 
 def answer_to(part: Part) -> OpaquePart | None:
-    """What the client says to a call that is not of its own tools: of a computer, a shell, or whether it may be made."""
+    """What the client says to a call that is not of its own tools: of a computer, a shell, or may it be made."""
     if not isinstance(part, OpaquePart):
         return None
     answer: dict[str, Any] | None = None
@@ -256,7 +257,7 @@ _CITATIONS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
 
 
 @st.composite
-def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool) -> FauxReply:
+def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool = True) -> FauxReply:
     """A reply as the speaker's server could send it. `number` keeps its ids apart from those of others."""
     api = who.api
     parts: list[Part] = []
@@ -343,7 +344,7 @@ def _call(draw: Draw, api: str, number: str, names: list[str]) -> ToolCallPart:
         return ToolCallPart(id, name, {}, draw(SAID), kind="custom")
     if rarely(draw, 8) and api not in (GEMINI, CODE_ASSIST):
         return ToolCallPart(id, name, {}, draw(BROKEN_ARGUMENTS))
-    data = None
+    data: dict[str, Any] | None = None
     if api in (GEMINI, CODE_ASSIST) and rarely(draw, 2):
         data = {"thoughtSignature": "c2ln"}
     elif api == MESSAGES and rarely(draw, 8):
@@ -373,9 +374,9 @@ def _decode(who: Speaker, status: int, headers: Any, body: bytes) -> AssistantMe
 
 
 @st.composite
-def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool, cut: bool) -> AssistantMessage:
+def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, cut: bool = False) -> AssistantMessage:
     """A scripted reply as its decoder read it, whole or broken off."""
-    reply = draw(scripts(who, number, names, calls=calls))
+    reply = draw(scripts(who, number, names, calls=not cut))
     keep = draw(st.integers(2, 12)) if cut else None
     return read(who, reply, stream=cut or draw(st.booleans()), keep=keep)
 
@@ -383,7 +384,7 @@ def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: 
 # --- recorded --------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded_items(api: str) -> tuple[Item, ...]:
     """The recorded answers in a dialect that are not too large, by name; none where there are no recordings."""
     folder = find_recordings()
@@ -401,7 +402,7 @@ def _is_true(item: Item) -> bool:
 _MADE_UP: Final = ("vercel-ai__openai-custom-tool.1",)  # ct_abc123def456, where OpenAI's begin with ctc_
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded_by(api: str, servers: frozenset[str]) -> tuple[Item, ...]:
     """Those of some providers."""
     return tuple(item for item in recorded_items(api) if item.meta["provider"] in servers)
