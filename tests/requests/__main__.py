@@ -30,7 +30,8 @@ from .targets import PICTURES, TARGETS, Target
 # Hypothesis's own way to go through examples begins with small ones and then copies pieces of earlier ones about, which
 # finds bugs sooner in a hundred. Of thousands we want each to be a new one: the same provider under another name.
 AVAILABLE_PROVIDERS["lash"] = "hypothesis.internal.conjecture.providers.HypothesisProvider"
-QUIET = settings(database=None, deadline=None, derandomize=False, suppress_health_check=list(HealthCheck))
+_NONE: Any = list(HealthCheck)
+QUIET = settings(database=None, deadline=None, derandomize=False, suppress_health_check=_NONE)
 
 
 def run(target: Target, number: int, chance: int, look: Callable[[Case], None]) -> None:

@@ -6,8 +6,6 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from lash_proto.compat import AnthropicCompat, ChatCompat, GoogleCompat, ResponsesCompat
-
 from .parts import Draw, rarely
 from .targets import CHAT, GEMINI, MESSAGES, RESPONSES
 
@@ -23,7 +21,7 @@ _TEMPLATE: Final = {
 
 
 @st.composite
-def _chat(draw: Draw) -> ChatCompat:
+def _chat(draw: Draw) -> dict[str, Any]:
     formats = ("openai", "openrouter", "deepseek", "zai", "together", "qwen", "qwen-chat-template", "string", "none")
     said: dict[str, Any] = {
         "thinking_format": draw(st.sampled_from([*formats, "chat-template", "baseten", "ant-ling"]))
@@ -63,23 +61,18 @@ def _chat(draw: Draw) -> ChatCompat:
             said[name] = draw(st.sampled_from(values))
     if "store" in said.get("refuses", ()):
         said.pop("store", None)
-    return ChatCompat(**said)
+    return said
 
 
-def _some(class_: Any, **values: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+@st.composite
+def _some(draw: Draw, /, **values: tuple[Any, ...]) -> dict[str, Any]:
     """Some of these flags turned."""
-
-    @st.composite
-    def made(draw: Draw) -> Any:
-        return class_(**{name: draw(st.sampled_from(of)) for name, of in values.items() if rarely(draw, 3)})
-
-    return made()
+    return {name: draw(st.sampled_from(of)) for name, of in values.items() if rarely(draw, 3)}
 
 
-FLAGS: Final[dict[str, st.SearchStrategy[Any]]] = {
+FLAGS: Final[dict[str, st.SearchStrategy[dict[str, Any]]]] = {
     CHAT: _chat(),
     RESPONSES: _some(
-        ResponsesCompat,
         system_role=("developer", "system"),
         default_instructions=("You are a helpful assistant.",),
         store=(None, True),
@@ -97,7 +90,6 @@ FLAGS: Final[dict[str, st.SearchStrategy[Any]]] = {
         demoted_reasoning=(False,),
     ),
     MESSAGES: _some(
-        AnthropicCompat,
         adaptive_thinking=(False,),
         effort_words=({"off": None, "max": "xhigh"},),
         sampling=(False,),
@@ -109,7 +101,6 @@ FLAGS: Final[dict[str, st.SearchStrategy[Any]]] = {
         demoted_reasoning=(True,),
     ),
     GEMINI: _some(
-        GoogleCompat,
         json_schema=(False,),
         thinking=("budget",),
         call_ids_required=(True,),

@@ -68,10 +68,11 @@ class Knobs:
             facts["inputs"] = self.draw(st.sampled_from([("text",), ("text", "image"), ("text", "document", "audio")]))
         self.spec = evolve(self.model.spec, **facts)
         if self.target.flagged and not rarely(self.draw, 4):
-            self.spec = evolve(self.spec, compat=self.draw(FLAGS[self.target.family]))
+            compat: Any = self.target.compat(self.spec)
+            self.spec = evolve(self.spec, compat=evolve(compat, **self.draw(FLAGS[self.target.family])))
         self.knobs -= without_flags(self.target.compat(self.spec))
         if self.spec.capability is None and rarely(self.draw, 4):
-            levels = self.draw(st.sampled_from([None, ("low", "medium", "high"), ("off", "low", "high"), LEVELS]))
+            levels: Any = self.draw(st.sampled_from([None, ("low", "medium", "high"), ("off", "low", "high"), LEVELS]))
             budgets = self.draw(st.sampled_from([None, None, {"low": 1024, "high": 20_000}]))
             known = Capability(levels, budgets=budgets if self.takes_budgets else None)
             self.spec = evolve(self.spec, capability=known)

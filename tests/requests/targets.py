@@ -535,7 +535,7 @@ def _faux_targets() -> list[Target]:
                 knobs,
                 tools=tools,
                 tiers=tiers,
-                flagged=True,
+                flagged=api != CHAT,  # no vendor has the flags that servers of Chat have
             )
         )
     return made
