@@ -22,7 +22,7 @@ from lash_proto.faux.form import read_form
 from lash_proto.values import header
 
 from .strategy import Case
-from .targets import CHAT, MESSAGES
+from .targets import CHAT, MESSAGES, RESPONSES
 
 NO_CHECKER: Final = "no checker: $LASH_REQUEST_CHECKER names no file, and ../shared/tools/check_request.py is not there"
 
@@ -65,6 +65,12 @@ EXCUSES: Final = (
         ("moonshot",),
         re.compile(r'tools\[\d+\]\.function\.name: "\$web_search" does not match'),
         "Kimi's own tools have names that begin with $ (WIRE 2h, platform.moonshot.ai, web search)",
+    ),
+    Excuse(
+        RESPONSES,
+        (None, "codex", "azure"),
+        re.compile(r"input\[\d+\]\.results\[\d+\]\.vector_store_id: unknown key"),
+        "an item of the server's own goes back as it came, as the vendor's SDK sends it: `input += response.output`",
     ),
     Excuse(
         CHAT,
