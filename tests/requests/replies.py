@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lash_proto.codecs import CODECS
 from lash_proto.failures import RemoteProtocolError
 from lash_proto.faux import FauxReply
-from lash_proto.faux.script import FauxCall
+from lash_proto.faux.script import Answer, FauxCall
 from lash_proto.messages import (
     AssistantMessage,
     AudioPart,
@@ -59,9 +59,17 @@ class Speaker(NamedTuple):
     media: str | None = None
     servers: frozenset[str] = frozenset()
 
-    def decoder(self, status: int, headers: Any) -> Any:
+    def read(self, status: int, headers: Any, body: bytes) -> AssistantMessage:
+        """What its decoder makes of a response, as far as it came."""
         codec: Any = CODECS[self.api]
-        return evolve(codec, provider=self.provider).decoder(status=status, headers=headers, model=self.model)
+        decoder = evolve(codec, provider=self.provider).decoder(status=status, headers=headers, model=self.model)
+        try:
+            decoder.receive(body)
+            decoder.end()
+            message: AssistantMessage = decoder.finish().message
+        except RemoteProtocolError:
+            message = decoder.partial().message
+        return message
 
 
 # --- what only one dialect says --------------------------------------------------------------------------------------
@@ -353,24 +361,12 @@ def _call(draw: Draw, api: str, number: str, names: list[str]) -> ToolCallPart:
     return ToolCallPart(id, name, arguments, dump_json(arguments), id_sent=draw(st.booleans()), provider_data=data)
 
 
-def read(who: Speaker, reply: FauxReply, *, stream: bool, keep: int | None = None) -> AssistantMessage:
-    """The reply as bytes, decoded. `keep`: the stream breaks off after so many events."""
+def render(who: Speaker, reply: FauxReply, *, stream: bool, keep: int | None = None) -> Answer:
+    """The reply as the speaker's server sends it. `keep`: the stream breaks off after so many events."""
     faux: Any = import_module(f"lash_proto.faux.{_FAUX[who.api]}")
-    cut = evolve(reply, cut_after=keep)
     call = FauxCall(who.api, who.model, stream, {"model": who.model, "stream": stream}, "?alt=sse")
-    answer = faux.render(cut, call)
-    return _decode(who, answer.status, answer.headers, answer.body)
-
-
-def _decode(who: Speaker, status: int, headers: Any, body: bytes) -> AssistantMessage:
-    decoder = who.decoder(status, headers)
-    try:
-        decoder.receive(body)
-        decoder.end()
-        message: AssistantMessage = decoder.finish().message
-    except RemoteProtocolError:
-        message = decoder.partial().message
-    return message
+    answer: Answer = faux.render(evolve(reply, cut_after=keep), call)
+    return answer
 
 
 @st.composite
@@ -378,7 +374,8 @@ def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, cut: bo
     """A scripted reply as its decoder read it, whole or broken off."""
     reply = draw(scripts(who, number, names, calls=not cut))
     keep = draw(st.integers(2, 12)) if cut else None
-    return read(who, reply, stream=cut or draw(st.booleans()), keep=keep)
+    answer = render(who, reply, stream=cut or draw(st.booleans()), keep=keep)
+    return who.read(answer.status, answer.headers, answer.body)
 
 
 # --- recorded --------------------------------------------------------------------------------------------------------
@@ -415,5 +412,5 @@ def recorded(who: Speaker, item: Item) -> AssistantMessage:
     """A recorded reply as the speaker's decoder reads it."""
     key = (who.api, who.provider, who.model, item.name)
     if key not in _READ:
-        _READ[key] = _decode(who, item.meta["status"], item.headers, item.body)
+        _READ[key] = who.read(item.meta["status"], item.headers, item.body)
     return _READ[key]

@@ -145,6 +145,9 @@ class Target:
     flagged: bool = False
     pictures: bool = False
 
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
     @property
     def family(self) -> str:
         """The dialect, Code Assist and Gemini being one."""
