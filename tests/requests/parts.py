@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from functools import cache
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -37,9 +38,14 @@ SESSIONS: Final = st.sampled_from(["s-1", "session with blanks", "ü" * 10, "x" 
 REQUEST_IDS: Final = st.sampled_from(["r-1", "0" * 512])
 
 
+@cache
+def _one_in(number: int) -> st.SearchStrategy[bool]:
+    return st.sampled_from([*[False] * (number - 1), True])
+
+
 def rarely(draw: Draw, one_in: int = 4) -> bool:
     """True one time in so many; False is what it shrinks to."""
-    return draw(st.sampled_from((*(False,) * (one_in - 1), True)))
+    return draw(_one_in(one_in))
 
 
 def some(draw: Draw, strategy: st.SearchStrategy[Any], most: int, least: int = 0) -> list[Any]:
