@@ -171,6 +171,17 @@ def _choices(draw: Draw, inner: st.SearchStrategy[Any], *, loose: bool) -> dict[
     return {word: arms, **draw(_ABOUT)}
 
 
+@cache
+def _inner(depth: int, *, loose: bool) -> st.SearchStrategy[Any]:
+    """What stands inside a schema, so deep."""
+    if not depth:
+        return _LEAVES
+    each = _inner(depth - 1, loose=loose)
+    return st.one_of(
+        _LEAVES, _LEAVES, _objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)
+    )
+
+
 _DEFINED: Final[dict[str, Any]] = {
     "Word": {"type": "string", "minLength": 1},
     "Node": {
@@ -197,11 +208,7 @@ def _refers(schema: Any) -> bool:
 @st.composite
 def schemas(draw: Draw, *, loose: bool = True, recursive: bool = True) -> dict[str, Any]:
     """A schema of an object. `loose`: also what only servers take that do not hold the model to it."""
-    inner = st.recursive(
-        _LEAVES,
-        lambda each: st.one_of(_objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)),
-        max_leaves=4,
-    )
+    inner = _inner(2, loose=loose)
     schema = draw(_objects(inner, loose=loose))
     if _refers(schema) or rarely(draw, 8):
         schema["$defs"] = _DEFINED if recursive else _FLAT_DEFINED
