@@ -23,8 +23,7 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 @frozen(weakref_slot=False)
 class TargetRules:
-    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4, 12.5). Kinds of parts go by the
-    word of their JSON form."""
+    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4)."""
 
     id: re.Pattern[str]
     """Call ids that are taken as they are."""
@@ -37,19 +36,19 @@ class TargetRules:
     """Mistral's ids: nine letters and digits."""
     name_length: int = 64
     not_in_name: re.Pattern[str] = _NOT_PLAIN
-    user_parts: frozenset[str] = frozenset({"text", "image", "document", "audio"})
-    result_parts: frozenset[str] = frozenset({"text", "image", "document"})
     custom_calls: bool = False
     """Whether calls whose argument is free text are known; else it becomes the argument `input`."""
     demoted_reasoning: bool = True
     own_reasoning: bool = False
     """Whether reasoning without an origin, the app's own, has a place."""
+    signed_reasoning: bool = False
+    """Whether it has one where it is signed, or redacted."""
 
     def call_id(self, id: str) -> str:
         """The id as it is where it is taken, else the same other one each time."""
         if self.id.fullmatch(id):
             return id
-        digest = hashlib.sha256(id.encode("utf-8", "replace")).digest()
+        digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
         if self.nine:
             number = int.from_bytes(digest, "big")
             return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])
@@ -69,26 +68,23 @@ _CHAT_RULES: Final = TargetRules(
     name=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     id_length=40,
     id_digest=8,
-    result_parts=frozenset({"text", "image"}),
 )
 _RESPONSES_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
-    user_parts=frozenset({"text", "image", "document"}),
     custom_calls=True,
 )
 _ANTHROPIC_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
     name_length=128,
-    user_parts=frozenset({"text", "image", "document"}),
+    signed_reasoning=True,
 )
 _GOOGLE_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}"),
     name_length=128,
     not_in_name=re.compile(r"[^A-Za-z0-9_.:-]"),
-    result_parts=frozenset({"text", "image", "document", "audio"}),
     own_reasoning=True,
 )
 
@@ -127,6 +123,8 @@ class ChatCompat(Value):
     tag: ClassVar = ("type", "chat_compat")
     finish_reason_required: bool = True
     """False: the server may end a whole answer without a finish_reason (WIRE 12.1)."""
+    bare_400_is_overflow: bool = False
+    """A 400 without a body means that the prompt is too long (Cerebras, WIRE 12.3); others mean anything by it."""
     reasoning_in_output: bool = True
     """False: `completion_tokens` leaves the reasoning tokens out, as xAI's does (WIRE 2e)."""
     system_role: Literal["system", "developer"] = "system"

@@ -244,7 +244,7 @@ class Exchange:
         headers = merge_headers(
             {"user-agent": USER_AGENT, "accept-encoding": "identity"},
             route.headers,
-            route.headers_for(self.request) if route.headers_for is not None else (),
+            route.headers_for(self.request, self.model) if route.headers_for is not None else (),
             http.headers,
             self._credentials(),
             options.get("extra_headers") or {},

@@ -23,7 +23,8 @@ from ..messages import (
     ToolCallPart,
     ToolDefinition,
 )
-from ..models import LEVELS, ModelSpec, supported_levels
+from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
+from ..placeholders import without_media
 from ..values import JsonDict, dump_json, merge_patch
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
@@ -83,6 +84,8 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
     Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
     """
     check_request(request)
+    if spec.inputs is not None:
+        request = _fit_media(request, spec.inputs, notes)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
     if cap is not None and limit is not None and cap > limit:
         notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
@@ -90,6 +93,19 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
     said: ReasoningLevel | int | None = request.options.get("reasoning")
     fitting = _fit_reasoning(said, request.max_output_tokens or limit, spec, notes)
     return request if fitting == said else evolve(request, options=evolve(request.options, reasoning=fitting))
+
+
+def _fit_media(request: LlmRequest, inputs: tuple[Kind, ...], notes: list[str]) -> LlmRequest:
+    """A model that is known not to see is told that there was a picture; so with documents and sound."""
+    missing = frozenset(KINDS) - {"text", *inputs}
+    messages, told = without_media(request.messages, missing)
+    for kind in sorted(set(told)):
+        many = f"{told.count(kind)} {kind} parts" if told.count(kind) > 1 else f"one {kind} part"
+        notes.append(f"{many} became text: the model is not given {_NOT_GIVEN[kind]}")
+    return evolve(request, messages=messages) if told else request
+
+
+_NOT_GIVEN: Final = {"audio": "sound", "document": "documents", "image": "pictures"}
 
 
 def _fit_reasoning(
@@ -175,4 +191,16 @@ def arguments_text(call: ToolCallPart) -> str:
     call is the argument `input`."""
     if call.kind == "custom":
         return dump_json({"input": call.raw_arguments})
-    return call.raw_arguments or dump_json(dict(call.arguments))
+    return _without_halves(call.raw_arguments) or dump_json(dict(call.arguments))
+
+
+# A backslash that escapes itself, a whole surrogate pair, and half of one.
+_ESCAPES: Final = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _without_halves(text: str) -> str:
+    """JSON text with the replacement character for each half of a surrogate pair that is written as an escape. Servers
+    that parse the arguments of a call fail on one."""
+    return _ESCAPES.sub(lambda found: r"\ufffd" if found["half"] else found[0], text) if "\\u" in text else text

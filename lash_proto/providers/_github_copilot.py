@@ -16,6 +16,7 @@ from attrs import evolve
 from ..codec import Route
 from ..compat import AnthropicCompat, ChatCompat, ResponsesCompat
 from ..messages import AssistantMessage, ImagePart, LlmRequest, ProviderOptions, ToolResultMessage, UserMessage
+from ..models import ModelSpec
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
 from .registry import VARIABLES
@@ -103,15 +104,19 @@ def _with_token(handle: ProviderHandle, token: str) -> ProviderHandle:
     )
 
 
-def request_headers(request: LlmRequest) -> tuple[tuple[str, str], ...]:
-    """What Copilot asks of a request: who began the turn (it counts those of users), and whether there are pictures."""
+def request_headers(request: LlmRequest, model: ModelSpec) -> tuple[tuple[str, str], ...]:
+    """What Copilot asks of a request: who began the turn (it counts those of users), and whether there are pictures.
+
+    None go to a model that is known not to see.
+    """
     said = [m for m in request.messages if isinstance(m, (UserMessage, AssistantMessage, ToolResultMessage))]
     headers = [
         ("x-initiator", "agent" if said and not isinstance(said[-1], UserMessage) else "user"),
         ("openai-intent", "conversation-edits"),
     ]
     shown = [m.content for m in said if not isinstance(m, AssistantMessage) and not isinstance(m.content, str)]
-    if any(isinstance(part, ImagePart) for content in shown for part in content):
+    sees = model.inputs is None or "image" in model.inputs
+    if sees and any(isinstance(part, ImagePart) for content in shown for part in content):
         headers.append(("copilot-vision-request", "true"))
     return tuple(headers)
 

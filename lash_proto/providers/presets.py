@@ -144,6 +144,11 @@ PRESETS: Final[dict[str, Preset]] = {
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",
         variables=("CEREBRAS_API_KEY",),
-        compat=evolve(_NEW, prompt_cache_key=True, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=evolve(
+            _NEW,
+            prompt_cache_key=True,
+            effort_words={"minimal": None, "xhigh": None, "max": None},
+            bare_400_is_overflow=True,
+        ),
     ),
 }

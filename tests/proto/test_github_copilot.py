@@ -22,6 +22,7 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
+from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, github_copilot, register_all
 from lash_proto.values import Secret, from_json
 
@@ -31,7 +32,7 @@ PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
 ASKED = (UserMessage("Hi"), AssistantMessage([ToolCallPart("call_1", "f")]))
 
 
-def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: str = "gpt-4.1") -> Any:
+def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: str | ModelSpec = "gpt-4.1") -> Any:
     (effect,) = given.exchange(request or LlmRequest("Hi"), model).start(0.0)
     return effect
 
@@ -97,6 +98,13 @@ def test_it_is_told_who_began_and_whether_there_are_pictures(
         assert headers["x-initiator"] == initiator
         assert headers["openai-intent"] == "conversation-edits"
         assert headers.get("copilot-vision-request") == vision
+
+
+def test_a_model_that_does_not_see_is_sent_no_pictures_and_not_announced_any() -> None:
+    blind = ModelSpec("gpt-4.1", inputs=("text",))
+    call = first_call(github_copilot("t"), LlmRequest([UserMessage([TextPart("Look"), PNG])]), blind)
+    assert "copilot-vision-request" not in dict(call.headers)
+    assert b"image_url" not in call.body
 
 
 def test_lash_names_itself_unless_the_caller_says_what_is_sent() -> None:

@@ -95,7 +95,7 @@ class Conversation:
     # --- user and tools --------------------------------------------------------------------------------------------
 
     def _user_parts(self, content: tuple[Part, ...]) -> list[JsonDict]:
-        return [encoded for part in content if (encoded := self.parts.user_part(part)) is not None]
+        return [encoded for part in content for encoded in self.parts.user_part(part)]
 
     def _add_user(self, content: str | list[JsonDict]) -> None:
         if not content:
@@ -107,7 +107,8 @@ class Conversation:
     def _add_tool_result(self, message: ToolResultMessage) -> None:
         if message.is_error:
             self.parts.note("that a tool failed has no field of its own: its text alone says so")
-        id = self._ids.get(message.tool_call_id) or self._wire_id(message.tool_call_id, native=False)
+        id = self._ids.get(message.tool_call_id)
+        id = self._wire_id(message.tool_call_id, native=False) if id is None else id
         content: str | list[JsonDict]
         if isinstance(message.content, str):
             content = message.content
@@ -142,9 +143,9 @@ class Conversation:
         if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
             self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
         encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
-        refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
-        if refusals:
-            encoded["refusal"] = "".join(refusals)
+        refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
+        if refusal:
+            encoded["refusal"] = refusal
         encoded |= self._reasoning(parts)
         calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
         if calls:

@@ -36,7 +36,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict, get_list, get_str
+from ...values import JsonDict, clean, get_list, get_str
 from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -45,6 +45,8 @@ NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_BREAKPOINTS: Final = 4
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+_URL = re.compile(r"https?://|data:", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _DETAILS = ("auto", "low", "high", "original")
 
 
@@ -178,6 +180,8 @@ class InputItems:
         if part.data is not None:
             item["image_url"] = data_url(media_type_of(part, _IMAGES, f"image in {place}"), part.data)
         elif part.url is not None:
+            if not _URL.match(part.url):
+                raise UnsupportedRequest(f"image in {place}", "its URL begins with http:, https: or data:")
             item["image_url"] = part.url
         elif part.file_id is not None:
             item["file_id"] = part.file_id
@@ -190,12 +194,14 @@ class InputItems:
             self._note("Responses cannot be asked for citations of a document")
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
+            if not part.text:
+                raise UnsupportedRequest(f"document in {place}", "its text is empty")
             item["filename"] = part.name or "document.txt"
-            item["file_data"] = data_url("text/plain", part.text.encode("utf-8", "replace"))
+            item["file_data"] = data_url("text/plain", clean(part.text).encode())
         elif part.data is not None:
-            if part.media_type is None:
+            media_type = (part.media_type or "").lower().split(";")[0].strip()
+            if not _MEDIA_TYPE.fullmatch(media_type):
                 raise UnsupportedRequest(f"document in {place}", "bytes need a media_type")
-            media_type = part.media_type.lower().split(";")[0].strip()
             if media_type.split("/")[0] in ("audio", "video", "image"):
                 rule = "input_file takes no audio or video, and pictures go in an ImagePart"
                 raise UnsupportedRequest(f"document of type {media_type} in {place}", rule)

@@ -117,6 +117,7 @@ def test_what_a_user_may_send(part: Part, sent: list[Any]) -> None:
         (AudioPart(data=b"hi", media_type="audio/amr"), "audio of type audio/amr"),
         (DocumentPart(data=b"hi", media_type="application/zip"), "document of type application/zip"),
         (DocumentPart(), "document"),
+        (DocumentPart(text=""), "document"),
         (ToolCallPart("1", "f"), "ToolCallPart in a user message"),
         (RefusalPart("no"), "RefusalPart in a user message"),
     ],
