@@ -11,19 +11,25 @@ from typing import Any, Final, get_args
 from attrs import evolve
 
 from ..errors import UnsupportedRequest
+from ..handoff import NO_RESULT
 from ..http import HttpRequest, merge_headers
 from ..messages import (
+    AssistantMessage,
     AudioPart,
     CacheRetention,
+    CustomMessage,
     DocumentPart,
     ImagePart,
     LlmRequest,
+    Message,
     ProviderOptions,
     ReasoningLevel,
     ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
 )
 from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
+from ..partial_json import parse_arguments
 from ..placeholders import without_media
 from ..values import JsonDict, dump_json, merge_patch
 
@@ -86,6 +92,9 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
     check_request(request)
     if spec.inputs is not None:
         request = _fit_media(request, spec.inputs, notes)
+    answered = answer_calls(request.messages, notes)
+    if answered is not request.messages:
+        request = evolve(request, messages=answered)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
     if cap is not None and limit is not None and cap > limit:
         notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
@@ -106,6 +115,33 @@ def _fit_media(request: LlmRequest, inputs: tuple[Kind, ...], notes: list[str]) 
 
 
 _NOT_GIVEN: Final = {"audio": "sound", "document": "documents", "image": "pictures"}
+
+
+def answer_calls(messages: tuple[Message, ...], notes: list[str]) -> tuple[Message, ...]:
+    """The conversation in which every call has a result before somebody goes on speaking.
+
+    No provider takes one without. So a call that nobody answers, because the user broke off or spoke up instead, gets a
+    result that says so, behind those of its neighbours. Calls at the very end stay open.
+    """
+    back: list[Message] = []  # the conversation from its end
+    speaker: int | None = None  # where in it stands who speaks next
+    coming: set[str] = set()  # results further on, each as far as the last call that bears its id
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            calls = {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
+            lost = [ToolResultMessage(id, NO_RESULT, calls[id], is_error=True) for id in calls if id not in coming]
+            if lost and speaker is not None:
+                back[speaker + 1 : speaker + 1] = reversed(lost)
+            coming -= calls.keys()
+        if isinstance(message, ToolResultMessage):
+            coming.add(message.tool_call_id)
+        elif not isinstance(message, CustomMessage):
+            speaker = len(back)
+        back.append(message)
+    if len(back) == len(messages):
+        return messages
+    notes.append(f"calls that nobody answered got the result {NO_RESULT!r}")
+    return tuple(reversed(back))
 
 
 def _fit_reasoning(
@@ -187,11 +223,22 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
-    call is the argument `input`."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a custom
+    call is the argument `input`.
+
+    What is no object goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template
+    parse them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.
+    """
+    raw = call.raw_arguments
     if call.kind == "custom":
-        return dump_json({"input": call.raw_arguments})
-    return _without_halves(call.raw_arguments) or dump_json(dict(call.arguments))
+        return dump_json({"input": raw})
+    if raw and (call.arguments or (raw.lstrip().startswith("{") and parse_arguments(raw)[1] is None)):
+        return _without_halves(raw)
+    try:
+        return dump_json(dict(call.arguments))
+    except (ValueError, TypeError) as error:
+        rule = f"they hold a value that JSON cannot say ({error})"
+        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None
 
 
 # A backslash that escapes itself, a whole surrogate pair, and half of one.

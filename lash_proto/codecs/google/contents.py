@@ -187,8 +187,8 @@ class Contents:
             self._note(f"a {part.type} block of another provider is left out")
         elif isinstance(part, RefusalPart):
             return {"text": part.text} if part.text else None
-        elif isinstance(part, AudioPart) and not native:
-            self._note("sound of another model is sent as its transcript")
+        elif isinstance(part, AudioPart) and not (native and (part.data or part.url)):
+            self._note("sound of another model, or without its bytes, is sent as its transcript")
             return {"text": part.transcript} if part.transcript else None
         elif isinstance(part, DocumentPart):
             raise UnsupportedRequest("DocumentPart in an assistant message", "a document goes into a user message")
@@ -196,7 +196,7 @@ class Contents:
             allowed = IMAGES if isinstance(part, ImagePart) else AUDIO
             if native and part.data is not None:  # as the model named it, though no user may send such a type
                 return {"inlineData": {"mimeType": part.media_type, "data": encode_base64(part.data)}, **more}
-            return {**self._media(part, allowed, "image"), **more}
+            return {**self._media(part, allowed, part.tag[1]), **more}
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:

@@ -7,6 +7,7 @@ Decisions.
   ids of what followed it in its message go too, because an item whose id needs that reasoning is refused (WIRE 1h).
   So is reasoning with nothing after it.
 - What an item becomes depends on nothing behind its message: appending leaves the earlier items as they were.
+- A text of nothing is left out, and a user who then says nothing at all is refused, in every form alike.
 - A result that is an error has no mark in this dialect: its text says what it says.
 """
 
@@ -103,15 +104,17 @@ class InputItems:
     # --- what the user and the tools say ---------------------------------------------------------------------------
 
     def _user(self, message: UserMessage, place: str) -> None:
+        said = len(self.items)
         if isinstance(message.content, str):
-            if not message.content:
-                raise UnsupportedRequest(place, "a user message needs content")
-            self.items.append({"role": "user", "content": message.content})
-            return
-        if not message.content:
+            self._flush_user(message.content)
+        else:
+            self._user_parts(message.content, place)
+        if len(self.items) == said and not any(isinstance(part, OpaquePart) for part in message.content):
             raise UnsupportedRequest(place, "a user message needs content")
+
+    def _user_parts(self, parts: tuple[Part, ...], place: str) -> None:
         content: list[JsonDict] = []
-        for number, part in enumerate(message.content):
+        for number, part in enumerate(parts):
             if isinstance(part, OpaquePart):
                 if self._is_foreign(part.origin):
                     self._note(f"a foreign {part.type} in {place} was left out")
@@ -125,7 +128,7 @@ class InputItems:
                 content += self._content(part, f"{place}.content[{number}]")
         self._flush_user(content)
 
-    def _flush_user(self, content: list[JsonDict]) -> None:
+    def _flush_user(self, content: str | list[JsonDict]) -> None:
         if content:
             self.items.append({"role": "user", "content": content})
 
@@ -152,7 +155,7 @@ class InputItems:
 
     def _content(self, part: Part, place: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            return [self._text(part)]
+            return [self._text(part)] if part.text else []
         if isinstance(part, ImagePart):
             return [self._marks(self._image(part, place), part.cache_breakpoint)]
         if isinstance(part, DocumentPart):
@@ -303,7 +306,9 @@ class InputItems:
         else:
             if part.kind == "custom":
                 self._note("the text of a custom tool call is sent as its argument `input`")
-            item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
+            if part.arguments_error is not None:
+                self._note(f"arguments of {name!r} that are no JSON object went back as an empty one")
+            item = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments_text(part)}
         self.items.append({**kept, **item})
 
     def _opaque(self, part: OpaquePart, place: str) -> None:
@@ -328,11 +333,3 @@ def _without_nulls(data: Mapping[str, Any]) -> JsonDict:
     if item.get("type") == "web_search_call" and isinstance(action, Mapping):
         item["action"] = {key: value for key, value in cast("JsonDict", action).items() if value is not None}
     return item
-
-
-def _arguments(call: ToolCallPart) -> str:
-    try:
-        return arguments_text(call)
-    except (ValueError, TypeError) as error:
-        rule = f"they hold a value that JSON cannot say ({error})"
-        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None

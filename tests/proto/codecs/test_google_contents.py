@@ -152,6 +152,8 @@ def test_what_has_no_place_is_noted_once() -> None:
 
 def test_half_a_surrogate_pair_cannot_be_sent_and_is_replaced() -> None:
     assert user(TextPart("\ud83d")) == [{"text": "\ufffd"}]
+    document = {"mimeType": "text/plain", "data": "Ye+/vQ=="}  # UTF-8 of U+FFFD is ef bf bd
+    assert user(DocumentPart(text="a\ud83d")) == [{"inlineData": document}]
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -202,8 +204,12 @@ def test_what_another_model_said_goes_without_its_signatures() -> None:
     assert notes(UserMessage("x"), foreign) == (
         "reasoning of another model is left out",
         "a server_tool_use block of another provider is left out",
-        "sound of another model is sent as its transcript",
+        "sound of another model, or without its bytes, is sent as its transcript",
     )
+
+
+def test_sound_that_the_app_wrote_down_is_its_transcript() -> None:
+    assert model(AudioPart(transcript="Said."), AudioPart(id="a"), TextPart("x")) == [{"text": "Said."}, {"text": "x"}]
 
 
 def test_a_picture_by_url_may_be_the_models_own() -> None:
