@@ -14,12 +14,11 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from attrs import Factory, define, frozen
 
 from .errors import UnsupportedRequest
-from .shapes import step
+from .fitting import LISTS, MAPS, ONES, Schema, lookup, step, takes_null
 from .values import MAX_DEPTH, Json, JsonDict
 
 Dialect: TypeAlias = Literal["openai", "anthropic", "google", "google-openapi"]
 Purpose: TypeAlias = Literal["tool", "output"]
-Schema: TypeAlias = Mapping[str, Any]
 
 
 @frozen
@@ -125,9 +124,6 @@ _LOOSE: Final = "it can be sent without strict, where the dialect has that"
 
 _TYPES: Final = _words("object array string number integer boolean null")
 _KINDS: Final[Mapping[Any, str]] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
-_MAPS: Final = _words("properties patternProperties $defs definitions dependentSchemas")
-_LISTS: Final = _words("anyOf oneOf allOf prefixItems")
-_ONES: Final = _words("items additionalProperties not if then else contains propertyNames")
 # Keys that say something about values of one type only.
 _OF_TYPE: Final = {"properties": "object", "required": "object", "additionalProperties": "object", "items": "array"}
 
@@ -141,40 +137,6 @@ _SILENT: Final = _words("$schema $id $anchor $comment $defs definitions examples
 
 # Schemas in one: with references put in place, a few lines may unfold into more than there is memory.
 _MAX_SCHEMAS: Final = 20_000
-
-
-def lookup(reference: str, whole: Schema) -> Schema | None:
-    """The schema that a reference inside the whole points to; None for all others, which are never followed."""
-    first, *names = reference.split("/")
-    found: Json = whole if first == "#" else None
-    steps = iter([name.replace("~1", "/").replace("~0", "~") for name in names])
-    for key in steps:
-        held: Json = cast("Schema", found).get(key) if isinstance(found, Mapping) else None
-        if key in _MAPS:
-            found = cast("Schema", held).get(next(steps, "")) if isinstance(held, Mapping) else None
-        elif key in _LISTS:
-            found = {str(i): each for i, each in enumerate(held or ())}.get(next(steps, ""))
-        else:
-            found = held if key in _ONES else None
-    return cast("Schema", found) if isinstance(found, Mapping) else None
-
-
-def takes_null(schema: Json, whole: Schema, depth: int = 0) -> bool:
-    """Whether null fits a well-formed schema, as far as its types and choices say. False where it has no end."""
-    if not isinstance(schema, Mapping):
-        return bool(schema)
-    schema = cast("Schema", schema)
-    if "$ref" in schema:
-        return depth <= MAX_DEPTH and takes_null(lookup(schema["$ref"], whole) or {}, whole, depth + 1)
-    said = schema.get("type", "null")
-    if (
-        schema.get("const") is not None
-        or None not in schema.get("enum", (None,))
-        or not (said == "null" or (not isinstance(said, str) and "null" in said))
-    ):
-        return False
-    arms: Json = schema.get("anyOf") or schema.get("oneOf")
-    return not arms or any(takes_null(arm, whole, depth + 1) for arm in arms)
 
 
 def check_schema(schema: Schema, where: str = "schema") -> None:
@@ -215,17 +177,17 @@ class _Work:
             if not isinstance(key, str):
                 raise self.refuse(path, f"its key {key!r} is no string")
             here = step(path, key)
-            if key in _MAPS:
+            if key in MAPS:
                 if not isinstance(value, Mapping):
                     raise self.refuse(here, "it is an object")
                 for name, each in cast("Schema", value).items():
                     if not isinstance(cast("Any", name), str):
                         raise self.refuse(here, f"its key {name!r} is no string")
                     self.check(each, step(here, name), depth + 1)
-            elif key in _LISTS:
+            elif key in LISTS:
                 for i, each in enumerate(self._list(value, here)):
                     self.check(each, step(here, i), depth + 1)
-            elif key in _ONES:
+            elif key in ONES:
                 self.check(value, here, depth + 1)
             elif key == "enum":
                 self._list(value, here)
@@ -441,11 +403,11 @@ class _Work:
             if key == "const":
                 made.setdefault("enum", [value])
                 self.note("const is sent as an enum of one", path)
-            elif key in _MAPS:
+            elif key in MAPS:
                 made[key] = {name: self.without_const(each, step(here, name)) for name, each in value.items()}
-            elif key in _LISTS:
+            elif key in LISTS:
                 made[key] = [self.without_const(each, step(here, i)) for i, each in enumerate(value)]
-            elif key in _ONES:
+            elif key in ONES:
                 made[key] = self.without_const(value, here)
             else:
                 made[key] = value
