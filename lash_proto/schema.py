@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, cast, overload
 
 from .errors import OutputError
 from .fitting import Misfit, Schema, step, without_nulls
@@ -20,7 +20,7 @@ from .messages import JsonObject, JsonSchema, TextPart
 from .projections import Dialect, Projection, Purpose, check_schema, no_parameters, project
 from .replies import LlmResponse
 from .shapes import schema_of, value_of
-from .values import Json, parse_json
+from .values import Json, JsonDict, parse_json
 
 __all__ = [
     "Dialect",
@@ -38,17 +38,38 @@ __all__ = [
 
 T = TypeVar("T")
 
+_VALUE: Final = "value"
+"""The key in which a type that is no object goes out, and comes back."""
+
 
 def output_of(wanted: Any, name: str | None = None, *, strict: bool = True) -> JsonObject | JsonSchema | None:
     """What LlmRequest takes as `output`, from a type or a schema; what it takes already stays as it is.
 
-    `name` is the type's own, cut to what providers take, or "output". Raises TypeError as `schema_of`.
+    A type that is no object (a list, a union, an Enum) is asked for as the `value` of one, because OpenAI takes
+    objects only; `parse_output` knows. `name` is the type's own, cut to what providers take, or "output". Raises
+    TypeError as `schema_of`.
     """
     if wanted is None or isinstance(wanted, (JsonObject, JsonSchema)):
         return wanted
     if name is None and isinstance(wanted, type):
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", wanted.__name__)[:64]
-    return JsonSchema(name or "output", schema_of(wanted), strict)
+    schema = schema_of(wanted)
+    if not isinstance(wanted, Mapping) and not _is_object(schema):
+        inner, defs = dict(schema), {}
+        if "$defs" in inner:
+            defs = {"$defs": inner.pop("$defs")}
+        schema = {
+            "type": "object",
+            "properties": {_VALUE: inner},
+            "required": [_VALUE],
+            "additionalProperties": False,
+            **defs,
+        }
+    return JsonSchema(name or "output", schema, strict)
+
+
+def _is_object(schema: Schema) -> bool:
+    return schema.get("type") == "object"
 
 
 @overload
@@ -70,20 +91,22 @@ def parse_output(response: LlmResponse, wanted: Any, *, check: bool | None = Non
     schema = schema_of(wanted)
     check_schema(schema)
     try:
-        data = _data(response)
+        data, path = _data(response), ""
         if isinstance(wanted, Mapping):
-            return _checked(data, schema, check)
+            return _checked(data, schema, path, check)
+        if not _is_object(schema) and isinstance(data, dict) and data.keys() == {_VALUE}:
+            data, path = cast("JsonDict", data)[_VALUE], step(path, _VALUE)
         if check:
-            _checked(data, schema, check)
-        return value_of(wanted, data)
+            _checked(data, schema, path, check)
+        return value_of(wanted, data, path)
     except Misfit as error:
         raise OutputError(error.path, error.rule, response=response) from error
 
 
-def _checked(data: Json, schema: Schema, check: bool | None) -> Json:
+def _checked(data: Json, schema: Schema, path: str, check: bool | None) -> Json:
     data = without_nulls(data, schema)
     if check or (check is None and _jsonschema() is not None):
-        check_value(data, schema)
+        check_value(data, schema, path)
     return data
 
 
@@ -102,10 +125,10 @@ def _data(response: LlmResponse) -> Json:
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
-def check_value(value: Json, schema: Schema) -> None:
+def check_value(value: Json, schema: Schema, path: str = "") -> None:
     """Raise Misfit where a JSON value does not fit a schema, or the schema is none or refers outside itself.
 
-    Raises ImportError where jsonschema is not installed (extra `tools`).
+    `path` is where the value stands. Raises ImportError where jsonschema is not installed (extra `tools`).
     """
     jsonschema = _jsonschema()
     if jsonschema is None:
@@ -118,9 +141,8 @@ def check_value(value: Json, schema: Schema) -> None:
         validator = draft(schema, registry=import_module("referencing").Registry())
         error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     except Exception as error:  # jsonschema raises whatever it stumbles over in a schema that is none
-        raise Misfit("", f"the schema cannot be applied ({type(error).__name__}: {error})") from error
+        raise Misfit(path, f"the schema cannot be applied ({type(error).__name__}: {error})") from error
     if error is not None:
-        path = ""
         for key in error.absolute_path:
             path = step(path, key)
         raise Misfit(path, error.message)

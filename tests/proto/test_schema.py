@@ -66,6 +66,51 @@ def test_a_type_a_schema_or_an_output_is_what_a_request_takes() -> None:
     assert made.name == "Gr_e_int_" + "x" * 55  # 64 characters
 
 
+def test_a_type_that_is_no_object_goes_out_in_one() -> None:
+    """OpenAI takes schemas of objects only."""
+    integers = {"type": "array", "items": {"type": "integer"}}
+    assert output_of(list[int]) == JsonSchema(
+        "output",
+        {"type": "object", "properties": {"value": integers}, "required": ["value"], "additionalProperties": False},
+    )
+    assert output_of(integers) == JsonSchema("output", integers)
+    either = output_of(City | None, "town")
+    assert either == JsonSchema(
+        "town",
+        {
+            "type": "object",
+            "properties": {"value": {"anyOf": [{"$ref": "#/$defs/City"}, {"type": "null"}]}},
+            "required": ["value"],
+            "additionalProperties": False,
+            "$defs": {"City": schema_of(City)},
+        },
+    )
+    assert CODECS["openai-responses"].encode(LlmRequest("Hi", output=either), "m").body
+
+
+@pytest.mark.parametrize(
+    ("type_", "said", "value"),
+    [
+        (list[int], '{"value": [1, 2]}', [1, 2]),
+        (list[int], "[1, 2]", [1, 2]),
+        (City | None, '{"value": {"name": "Oslo"}}', City("Oslo")),
+        (City | None, '{"name": "Oslo"}', City("Oslo")),
+        (City | None, '{"value": null}', None),
+        (dict[str, int], '{"value": 5}', {"value": 5}),  # an object as it is
+    ],
+)
+def test_and_comes_back_in_one(type_: Any, said: str, value: Any) -> None:
+    for check in (None, True):
+        assert parse_output(reply(said), type_, check=check) == value
+
+
+@pytest.mark.parametrize("check", [None, True])
+def test_what_is_wrong_in_it_is_told_by_its_place_in_the_reply(check: bool | None) -> None:
+    with pytest.raises(OutputError) as error:
+        parse_output(reply('{"value": [1, "a"]}'), list[int], check=check)
+    assert error.value.path == "/value/1"
+
+
 @pytest.mark.parametrize(
     ("api", "where"),
     [
@@ -107,6 +152,15 @@ def test_a_null_for_what_was_left_out_is_taken_out() -> None:
     text = '{"name": "Oslo", "people": null, "tags": null}'
     assert parse_output(reply(text), City) == City("Oslo")
     assert parse_output(reply(text), schema_of(City)) == {"name": "Oslo", "people": None}
+
+
+@pytest.mark.parametrize("check", [None, True])
+def test_nulls_are_taken_out_inside_what_strict_mode_makes_of_tuples(check: bool | None) -> None:
+    asked = output_of(tuple[City, int])
+    assert isinstance(asked, JsonSchema)
+    said = '{"value": [{"name": "Oslo", "people": null, "tags": null}, 3]}'
+    assert parse_output(reply(said), tuple[City, int], check=check) == (City("Oslo"), 3)
+    assert parse_output(reply(said), asked) == {"value": [{"name": "Oslo", "people": None}, 3]}
 
 
 @pytest.mark.parametrize(
