@@ -92,22 +92,27 @@ def test_what_openai_documents_as_strict_goes_out_as_it_is(schema: dict[str, Any
     assert made.changes == ()
 
 
-@pytest.mark.parametrize(
-    "schema", [MATH, LINKED_LIST, closed({"a": {"const": 1, "type": "integer"}, "b": STRING}, "a")]
+TWICE = closed(
+    {"a": {"$ref": "#/$defs/T"}, "b": {"type": "array", "items": {"$ref": "#/$defs/T"}}},
+    "a",
+    **{"$defs": {"T": closed({"u": {"$ref": "#/$defs/U"}}), "U": STRING}},
 )
+
+
+@pytest.mark.parametrize("schema", [MATH, TWICE, closed({"a": {"const": 1, "type": "integer"}, "b": STRING}, "a")])
 def test_what_anthropic_documents_goes_out_as_it_is(schema: dict[str, Any]) -> None:
     assert anthropic(schema)[0] is schema
 
 
 def test_without_strict_only_the_root_of_a_tool_is_looked_at() -> None:
-    loose = {"oneOf": [True], "x": {}}
+    loose = {"oneOf": [True], "x": {}, "properties": 5, "anyOf": {}, "items": [{}]}
     assert project(loose, "openai", "output").schema is loose
     made = project({"description": "d"}, "openai", "tool", where="it")
     assert made.schema == {"type": "object", "properties": {}, "description": "d"}
-    assert made.changes == ("it: type and properties put in",)
+    assert made.changes == ("it: type is put in (#)", "it: properties is put in (#)")
     made = project({"properties": {"a": {"minLength": 1}}}, "anthropic", "tool", where="it")
     assert made.schema == {"type": "object", "properties": {"a": {"minLength": 1}}}
-    assert made.changes == ("it: type put in",)
+    assert made.changes == ("it: type is put in (#)",)
     whole = {"type": "object", "properties": {"a": {"allOf": [{}, {}]}}}
     for dialect in ("openai", "anthropic"):
         assert project(whole, dialect, "tool").schema is whole
@@ -263,6 +268,47 @@ def test_anthropic_is_told_in_words_what_it_does_not_take() -> None:
     )
 
 
+# What pydantic wrote for a Decimal, and zod for an e-mail address (the beginnings).
+DECIMAL = r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"
+EMAIL = r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)@"
+PLAIN = r"^(?:a|b)+\.[\w]{2,3}$"
+
+
+@pytest.mark.parametrize("pattern", [DECIMAL, EMAIL, "(?=a)", "(?<=a)", "(?<!a)b"])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("purpose", ["tool", "output"])
+def test_openai_knows_no_lookaround_strict_or_not(pattern: str, strict: bool, purpose: Purpose) -> None:
+    """It refuses the whole request for it: "Invalid JSON schema: regex lookaround is not supported"."""
+    items: dict[str, Any] = {"type": "string", "pattern": pattern}
+    schema = closed({"pattern": {"type": "array", "items": items}, "kept": {**items, "pattern": PLAIN}})
+    schema["required"] = ["pattern", "kept"]
+    made = project(schema, "openai", purpose, strict=strict, where="it")
+    assert made.schema == {
+        **schema,
+        "properties": {"pattern": {"type": "array", "items": STRING}, "kept": {"type": "string", "pattern": PLAIN}},
+    }
+    (change,) = made.changes
+    assert change.startswith("it: pattern is left out")
+    assert change.endswith("(#/properties/pattern/items)")
+
+
+@pytest.mark.parametrize("pattern", [DECIMAL, r"\bword\b", r"(a)\1"])
+def test_anthropic_is_told_in_words_of_a_pattern_that_it_does_not_take(pattern: str) -> None:
+    made, _ = anthropic(
+        closed({"a": {"type": "string", "pattern": pattern}, "b": {"type": "string", "pattern": PLAIN}})
+    )
+    assert made["properties"] == {
+        "a": {"type": "string", "description": f"{{pattern: {pattern}}}"},
+        "b": {"type": "string", "pattern": PLAIN},
+    }
+
+
+def test_what_is_no_pattern_is_left_out_too() -> None:
+    assert openai(closed({"a": {"type": "string", "pattern": 5}}, "a"))[0] == closed({"a": STRING}, "a")
+    loose = closed({"a": {"type": "string", "pattern": 5}}, "a")
+    assert project(loose, "openai", "output").schema is loose
+
+
 def test_a_root_that_refers_elsewhere_gets_what_is_there() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}}, "additionalProperties": False}
     made, changes = openai({"$ref": "#/$defs/N", "$defs": {"N": node}})
@@ -368,6 +414,43 @@ def test_a_reference_into_a_list_and_past_its_end() -> None:
         openai(closed({"a": {"$ref": "#/properties/a/properties/b"}}, "a"))
 
 
+MUTUAL = closed(
+    {"a": {"$ref": "#/$defs/A"}},
+    **{"$defs": {"A": closed({"b": {"$ref": "#/$defs/B"}}), "B": {"type": "array", "items": {"$ref": "#/$defs/A"}}}},
+)
+CHAIN = closed(
+    {"a": {"$ref": "#/$defs/0"}},
+    **{"$defs": {**{str(i): {"anyOf": [{"$ref": f"#/$defs/{i + 1}"}]} for i in range(3000)}, "3000": STRING}},
+)
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        (LINKED_LIST, "#/$defs/node/properties/next/anyOf/0"),
+        (UI, "#/properties/children/items"),
+        (MUTUAL, "#/$defs/B/items"),
+    ],
+)
+def test_anthropic_takes_no_schema_that_refers_to_itself(schema: dict[str, Any], place: str) -> None:
+    """The server: "Circular reference detected in schema definitions: N -> N. Self-referencing or mutually-referencing
+    definitions are not supported." Where the model is not held to it, as with a plain tool, it may.
+    """
+    for purpose in ("tool", "output"):
+        with pytest.raises(UnsupportedRequest) as refused:
+            project(schema, "anthropic", purpose, strict=True, where="it")
+        assert refused.value.part == f"it at {place}"
+        assert refused.value.rule.startswith("the server takes no schema that refers to itself; it can be sent without")
+    assert project(schema, "anthropic", "tool").schema is schema
+
+
+def test_a_long_way_to_what_is_referred_to_ends() -> None:
+    made, _ = openai(CHAIN)
+    assert made["properties"] == {"a": {"anyOf": [{"$ref": "#/$defs/0"}, NULL]}}
+    with pytest.raises(UnsupportedRequest, match="refers to itself"):
+        anthropic(CHAIN)
+
+
 def test_a_reference_may_be_written_as_in_a_url() -> None:
     schema = closed({"a": {"$ref": "#/$defs/my%20type"}}, "a", **{"$defs": {"my type": STRING}})
     assert openai(schema)[0] is schema
@@ -396,7 +479,7 @@ def test_gemini_takes_json_schema_but_passes_over_const() -> None:
         "$defs": {"T": {"enum": [1]}},
         "properties": {"const": {"enum": ["a"]}, "default": {"default": {"const": 1}}},
         "anyOf": [{"enum": [None]}, True],
-        "items": {"enum": [2, 3]},
+        "items": {"enum": [2]},
         "additionalProperties": False,
         "type": "object",
     }
@@ -437,15 +520,20 @@ def test_a_schema_in_the_openapi_subset(schema: dict[str, Any], made: dict[str, 
 def test_what_the_subset_lacks_is_left_out_and_noted() -> None:
     schema = {
         "type": "object",
-        "properties": {"a": {"type": "number", "exclusiveMinimum": 0}, "b": {"type": "integer", "enum": [1, 2]}},
+        "properties": {
+            "a": {"type": "number", "exclusiveMinimum": 0},
+            "b": {"type": "integer", "enum": [1, 2]},
+            "c": {"const": None},
+        },
         "allOf": [{}, {}],
         "additionalProperties": False,
     }
     assert openapi(schema) == (
-        {"type": "OBJECT", "properties": {"a": {"type": "NUMBER"}, "b": {"type": "INTEGER"}}},
+        {"type": "OBJECT", "properties": {"a": {"type": "NUMBER"}, "b": {"type": "INTEGER"}, "c": {}}},
         (
             "it: exclusiveMinimum is left out, which this model's form of schema lacks (#/properties/a)",
             "it: enum is left out, which this model's form of schema lacks (#/properties/b)",
+            "it: const is left out, which this model's form of schema lacks (#/properties/c)",
             "it: allOf is left out, which this model's form of schema lacks (#)",
             "it: additionalProperties is left out, which this model's form of schema lacks (#)",
         ),
