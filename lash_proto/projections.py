@@ -133,6 +133,8 @@ _LOOSE: Final = "it can be sent without strict, where the dialect has that"
 
 _TYPES: Final = _words("object array string number integer boolean null")
 _KINDS: Final[Mapping[Any, str]] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+# Keys that say nothing of the value: the outermost is meant.
+_ABOUT: Final = _words("title description default examples $comment deprecated readOnly writeOnly")
 # Keys that say something about values of one type only.
 _OF_TYPE: Final = {"properties": "object", "required": "object", "additionalProperties": "object", "items": "array"}
 
@@ -159,14 +161,12 @@ class _Work:
 
     whole: Schema
     where: str
-    changes: dict[str, list[str]] = Factory(dict[str, list[str]])
+    changes: dict[str, dict[str, None]] = Factory(dict[str, "dict[str, None]"])
     seen: int = 0
     followed: set[str] = Factory(set[str])
 
     def note(self, what: str, path: str) -> None:
-        places = self.changes.setdefault(what, [])
-        if f"#{path}" not in places:
-            places.append(f"#{path}")
+        self.changes.setdefault(what, {})[f"#{path}"] = None
 
     def lines(self) -> tuple[str, ...]:
         return tuple(f"{self.where}: {what} ({', '.join(places)})" for what, places in self.changes.items())
@@ -351,10 +351,10 @@ class _Work:
         while len(schema.get("allOf", ())) == 1 and isinstance(schema["allOf"][0], Mapping):
             only: JsonDict = dict(schema["allOf"][0])
             schema = {key: value for key, value in schema.items() if key != "allOf"}
-            clash = [key for key in only if key in schema and schema[key] != only[key]]
+            clash = [key for key in only.keys() - _ABOUT if key in schema and schema[key] != only[key]]
             if clash:
-                raise self.refuse(path, f"allOf says another {clash[0]}; say it once")
-            schema |= only
+                raise self.refuse(path, f"allOf says another {min(clash)}; say it once")
+            schema = {**only, **schema}
             self.note("what allOf has is put in its place", path)
         if "allOf" in schema:
             raise self.refuse(path, f"{rules.name} has no allOf; {_LOOSE}")
@@ -490,8 +490,9 @@ class _Work:
                 _put_type(made, value)
             elif key in ("const", "enum"):
                 words = [value] if key == "const" else list(value)
-                if all(isinstance(word, str) for word in words):
-                    made.update(type="STRING", enum=words)
+                texts = [word for word in words if isinstance(word, str)]
+                if texts and len(texts) == len(words) - words.count(None):
+                    made.update(type="STRING", enum=texts, **({"nullable": True} if None in words else {}))
                 else:
                     self._lose(key, path)
             elif key == "properties" and value:

@@ -180,6 +180,11 @@ def test_openai_strict_has_no_optional_keys() -> None:
         ({"type": "string", "items": STRING}, STRING, "items is left out, which means nothing to this type"),
         ({"allOf": [STRING], "description": "d"}, {"type": "string", "description": "d"}, "what allOf has"),
         ({"allOf": [{"allOf": [STRING]}]}, STRING, "what allOf has"),
+        (
+            {"allOf": [{**STRING, "description": "of the type"}], "description": "of the field"},
+            {"type": "string", "description": "of the field"},
+            "what allOf has",
+        ),
         ({"oneOf": [STRING, NULL]}, {"anyOf": [STRING, NULL]}, "oneOf is sent as anyOf"),
         ({"items": STRING}, {"type": "array", "items": STRING}, "type is put in"),
         (
@@ -500,6 +505,7 @@ def test_gemini_takes_json_schema_but_passes_over_const() -> None:
         ({"oneOf": [STRING, {"type": "number"}]}, {"anyOf": [{"type": "STRING"}, {"type": "NUMBER"}]}),
         ({"allOf": [{"type": "string"}]}, {"type": "STRING"}),
         ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
+        ({"enum": ["a", None], "type": ["string", "null"]}, {"nullable": True, "type": "STRING", "enum": ["a"]}),
         ({"type": "array"}, {"type": "ARRAY", "items": {}}),
         ({"type": "array", "items": True}, {"type": "ARRAY", "items": {}}),
         ({"type": "object", "properties": {}, "required": ["a"]}, {"type": "OBJECT"}),
