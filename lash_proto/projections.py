@@ -140,9 +140,11 @@ _OF_TYPE: Final = {"properties": "object", "required": "object", "additionalProp
 
 # The OpenAPI subset as google-genai's `Schema` has it, less what is made here.
 _PLAIN: Final = _words(
-    "format title description nullable minItems maxItems minProperties maxProperties minimum maximum minLength"
+    "title description nullable minItems maxItems minProperties maxProperties minimum maximum minLength"
     " maxLength pattern default example propertyOrdering"
 )
+# "only 'enum' and 'date-time' are supported for STRING type", says the server.
+_PLAIN_FORMATS: Final = ("enum", "date-time", "float", "double", "int32", "int64")
 # Not worth a line there: they say nothing about the value.
 _SILENT: Final = _words("$schema $id $anchor $comment $defs definitions examples deprecated")
 
@@ -503,7 +505,7 @@ class _Work:
                 _put_choice(made, value, [inner(each, key, i) for i, each in enumerate(value)])
             elif key == "allOf" and len(value) == 1:
                 made.update(inner(value[0], key, 0))
-            elif key in _PLAIN:
+            elif key in _PLAIN or (key == "format" and value in _PLAIN_FORMATS):
                 made[key] = value
             elif key not in _SILENT and key not in ("required", "properties"):
                 self._lose(key, path)

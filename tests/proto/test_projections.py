@@ -496,7 +496,8 @@ def test_gemini_takes_json_schema_but_passes_over_const() -> None:
 @pytest.mark.parametrize(
     ("schema", "made"),
     [
-        ({"type": "string", "format": "date", "$schema": "x"}, {"type": "STRING", "format": "date"}),
+        ({"type": "string", "format": "date-time", "$schema": "x"}, {"type": "STRING", "format": "date-time"}),
+        ({"type": "integer", "format": "int64"}, {"type": "INTEGER", "format": "int64"}),
         ({"type": ["string", "null"]}, {"nullable": True, "type": "STRING"}),
         ({"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}),
         ({"type": ["null"]}, {"nullable": True}),
@@ -530,16 +531,21 @@ def test_what_the_subset_lacks_is_left_out_and_noted() -> None:
             "a": {"type": "number", "exclusiveMinimum": 0},
             "b": {"type": "integer", "enum": [1, 2]},
             "c": {"const": None},
+            "d": {"type": "string", "format": "uri"},
         },
         "allOf": [{}, {}],
         "additionalProperties": False,
     }
     assert openapi(schema) == (
-        {"type": "OBJECT", "properties": {"a": {"type": "NUMBER"}, "b": {"type": "INTEGER"}, "c": {}}},
+        {
+            "type": "OBJECT",
+            "properties": {"a": {"type": "NUMBER"}, "b": {"type": "INTEGER"}, "c": {}, "d": {"type": "STRING"}},
+        },
         (
             "it: exclusiveMinimum is left out, which this model's form of schema lacks (#/properties/a)",
             "it: enum is left out, which this model's form of schema lacks (#/properties/b)",
             "it: const is left out, which this model's form of schema lacks (#/properties/c)",
+            "it: format is left out, which this model's form of schema lacks (#/properties/d)",
             "it: allOf is left out, which this model's form of schema lacks (#)",
             "it: additionalProperties is left out, which this model's form of schema lacks (#)",
         ),
