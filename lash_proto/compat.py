@@ -175,8 +175,9 @@ class ChatCompat(Value):
     """Whether there are custom tools, with grammars or without."""
     json_schema: bool = True
     """False: of structured output the server has only `json_object` (DeepSeek)."""
-    seed: bool = True
-    """Whether there is a `seed`; DeepSeek has none (WIRE 2h)."""
+    refuses: tuple[str, ...] = ()
+    """Body fields that the server refuses (WIRE 2h): to need one is an UnsupportedRequest, and `store: false` is left
+    out."""
     prompt_cache_key: bool = True
     """Whether `session_id` is sent as `prompt_cache_key`."""
     cache_marks: Literal["openai", "anthropic", "gemini"] | None = None

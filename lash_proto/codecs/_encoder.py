@@ -24,6 +24,7 @@ from ..messages import (
     ToolDefinition,
 )
 from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
+from ..partial_json import parse_arguments
 from ..placeholders import without_media
 from ..values import JsonDict, dump_json, merge_patch
 
@@ -187,8 +188,19 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
-    call is the argument `input`."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a custom
+    call is the argument `input`.
+
+    What is no object goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template
+    parse them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.
+    """
+    raw = call.raw_arguments
     if call.kind == "custom":
-        return dump_json({"input": call.raw_arguments})
-    return call.raw_arguments or dump_json(dict(call.arguments))
+        return dump_json({"input": raw})
+    if raw and (call.arguments or (raw.lstrip().startswith("{") and parse_arguments(raw)[1] is None)):
+        return raw
+    try:
+        return dump_json(dict(call.arguments))
+    except (ValueError, TypeError) as error:
+        rule = f"they hold a value that JSON cannot say ({error})"
+        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None

@@ -50,7 +50,7 @@ _NEW: Final = ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_too
 _OLD: Final = evolve(_NEW, max_tokens_field="max_tokens")
 
 _OPENROUTER: Final = evolve(_NEW, thinking_format="openrouter", session_headers=("x-session-id",))
-_GROQ: Final = evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None})
+_GROQ: Final = evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None}, refuses=("logit_bias",))
 
 PRESETS: Final[dict[str, Preset]] = {
     # Claude and Gemini behind OpenRouter cache what is marked (WIRE 2h, 12.7).
@@ -74,7 +74,7 @@ PRESETS: Final[dict[str, Preset]] = {
     "together": Preset(
         base_url="https://api.together.xyz/v1",
         variables=("TOGETHER_API_KEY",),
-        compat=evolve(_OLD, thinking_format="together"),
+        compat=evolve(_OLD, thinking_format="together", refuses=("store",)),
     ),
     "vllm": Preset(compat=evolve(_OLD, budget_field="thinking_token_budget")),
     # A whole answer may end without a finish_reason.
@@ -100,7 +100,7 @@ PRESETS: Final[dict[str, Preset]] = {
             reasoning_content_required=True,
             json_schema=False,
             strict_tools=False,
-            seed=False,
+            refuses=("seed",),
         ),
     ),
     # Completion tokens leave the reasoning out (WIRE 2e).
@@ -144,6 +144,11 @@ PRESETS: Final[dict[str, Preset]] = {
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",
         variables=("CEREBRAS_API_KEY",),
-        compat=evolve(_NEW, prompt_cache_key=True, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=evolve(
+            _NEW,
+            prompt_cache_key=True,
+            effort_words={"minimal": None, "xhigh": None, "max": None},
+            refuses=("store", "frequency_penalty", "presence_penalty"),
+        ),
     ),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lash_proto.codecs.openai_completions import ChatOptions
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.handoff import handoff
@@ -146,6 +147,22 @@ def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
         with pytest.raises(UnsupportedRequest) as caught:
             body_of(made("deepseek"), **fields)
         assert caught.value.part == part
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "part"),
+    [
+        ("groq", {"logit_bias": {"1": 1}}, "logit_bias"),
+        ("together", {"store": True}, "store"),
+        ("cerebras", {"store": True}, "store"),
+        ("cerebras", {"frequency_penalty": 0.5}, "frequency_penalty"),
+        ("cerebras", {"presence_penalty": 0.5}, "presence_penalty"),
+    ],
+)
+def test_a_field_that_a_server_refuses_is_refused_before(preset: str, options: dict[str, Any], part: str) -> None:
+    with pytest.raises(UnsupportedRequest) as caught:
+        first_call(made(preset), LlmRequest("Hi", options=ChatOptions(**options)))
+    assert caught.value.part == part
 
 
 @pytest.mark.parametrize(("preset", "filler"), [("deepseek", ""), ("moonshot", " "), ("zai", None)])

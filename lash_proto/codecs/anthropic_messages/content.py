@@ -81,6 +81,9 @@ class Conversation:
         self._add_user_turn(heard)
         if not self.messages:
             raise UnsupportedRequest("messages", "at least one message with content is needed")
+        last = self.messages[-1]["content"][-1]
+        if self.messages[-1]["role"] == "assistant" and last.get("text", "") != last.get("text", "").rstrip():
+            raise UnsupportedRequest("the last message", "what the assistant is to go on from may not end in white space")
 
     def answers_unthought_calls(self) -> bool:
         """Whether the last message answers calls whose message has no thinking before them: the server then refuses a

@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 from ...cache import MAX_MARKERS, Slot, ephemeral, place_markers
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
-from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefinition
+from ...messages import AssistantMessage, JsonObject, LlmRequest, ProviderTool, TextPart, ToolCallPart, ToolDefinition
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
@@ -107,13 +107,26 @@ class Encoding:
             if self.talk.compat.tool_markers and not tools[-1].get("defer_loading"):  # a marker there is refused
                 self.slots.append(Slot(tools[-1], "tool"))
         names = [tool["name"] for tool in tools if "name" in tool]
+        choice = self._tool_choice(names)
+        if not tools:
+            tools = self._called_before()
+            choice = {"type": "none"} if tools else choice
         if tools:
             self.body["tools"] = tools
             if self.options.get("eager_input_streaming") and not self.talk.compat.eager_input_streaming:
                 self.talk.betas.append(_EAGER)
-        choice = self._tool_choice(names)
         if choice is not None:
             self.body["tool_choice"] = choice
+
+    def _called_before(self) -> list[JsonDict]:
+        """The tools that earlier calls name, for a request that has none: the server wants tools where there are calls
+        (WIRE 4b)."""
+        said = [part for m in self.request.messages if isinstance(m, AssistantMessage) for part in m.content]
+        fit = self.talk.compat.rules.tool_name
+        names = dict.fromkeys(fit(part.name) for part in said if isinstance(part, ToolCallPart))
+        if names:
+            self.talk.note("the tools of earlier calls are named, and none may be called: the request has no tools")
+        return [{"name": name, "input_schema": {"type": "object"}} for name in names]
 
     def _tool(self, tool: ToolDefinition) -> JsonDict:
         if tool.kind == "custom":

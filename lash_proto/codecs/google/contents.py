@@ -37,7 +37,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict
+from ...values import JsonDict, clean
 from .._encoder import check_name, encode_base64, media_type_of
 
 SENTINEL: Final = "skip_thought_signature_validator"
@@ -134,7 +134,7 @@ class Contents:
             self._note("citations of a document are not asked for: Gemini has no such switch")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
-            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(part.text.encode())}
+            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}
             return [*before, {"inlineData": data}]
         return [*before, self._media(part, DOCUMENTS | VIDEO | IMAGES, "document")]
 

@@ -69,6 +69,11 @@ def encode(
         body["store"] = compat.store
     if isinstance(options, ChatOptions):
         body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
+    for name in compat.refuses:
+        if body.get(name) is False and name == "store":
+            del body[name]
+        elif name in body:
+            raise UnsupportedRequest(name, "the server takes none")
     headers = [*client_request_id(request, notes), *session_headers(request, compat.session_headers)]
     return http_request(path, body, options, stream=stream, headers=headers, notes=notes)
 
@@ -78,8 +83,6 @@ def _sampling(request: LlmRequest, compat: ChatCompat) -> JsonDict:
         raise UnsupportedRequest("max_output_tokens", "at least 1")
     if len(request.stop) > 4:
         raise UnsupportedRequest("stop", f"at most 4 sequences, here are {len(request.stop)}")
-    if request.seed is not None and not compat.seed:
-        raise UnsupportedRequest("seed", "the server takes none")
     fields: JsonDict = {
         compat.max_tokens_field: request.max_output_tokens,
         "temperature": request.temperature,

@@ -37,6 +37,8 @@ def encode(request: ImageRequest, model: str, query: str, *, stream: bool) -> Ht
         if mask is not None:
             raise UnsupportedRequest("mask", "it says where to change a picture, and the prompt has none")
         return http_request(f"/images/generations{query}", body, request.options, stream=stream)
+    if "moderation" in body:
+        raise UnsupportedRequest("moderation", "the API has it for new pictures, and none for an edit")
     if len(pictures) > MAX_SOURCES:
         raise UnsupportedRequest(f"{len(pictures)} pictures in a prompt", f"an edit takes up to {MAX_SOURCES}")
     name = "image" if len(pictures) == 1 else "image[]"

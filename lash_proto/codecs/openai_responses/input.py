@@ -36,7 +36,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict, get_list, get_str
+from ...values import JsonDict, clean, get_list, get_str
 from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -191,7 +191,7 @@ class InputItems:
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
             item["filename"] = part.name or "document.txt"
-            item["file_data"] = data_url("text/plain", part.text.encode("utf-8", "replace"))
+            item["file_data"] = data_url("text/plain", clean(part.text).encode())
         elif part.data is not None:
             if part.media_type is None:
                 raise UnsupportedRequest(f"document in {place}", "bytes need a media_type")
@@ -297,7 +297,9 @@ class InputItems:
         else:
             if part.kind == "custom":
                 self._note("the text of a custom tool call is sent as its argument `input`")
-            item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
+            if part.arguments_error is not None:
+                self._note(f"arguments of {name!r} that are no JSON object went back as an empty one")
+            item = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments_text(part)}
         self.items.append({**kept, **item})
 
     def _opaque(self, part: OpaquePart, place: str) -> None:
@@ -322,11 +324,3 @@ def _without_nulls(data: Mapping[str, Any]) -> JsonDict:
     if item.get("type") == "web_search_call" and isinstance(action, Mapping):
         item["action"] = {key: value for key, value in cast("JsonDict", action).items() if value is not None}
     return item
-
-
-def _arguments(call: ToolCallPart) -> str:
-    try:
-        return arguments_text(call)
-    except (ValueError, TypeError) as error:
-        rule = f"they hold a value that JSON cannot say ({error})"
-        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None

@@ -67,11 +67,12 @@ def user(*parts: Part) -> list[Any]:
 
 
 def assistant(*parts: Part) -> list[Any]:
-    messages = body(UserMessage("Hi"), AssistantMessage(parts))["messages"]
-    return [block for message in messages[1:] for block in message["content"]]
+    messages = body(UserMessage("Hi"), AssistantMessage(parts), UserMessage("Go on"))["messages"]
+    return [block for message in messages if message["role"] == "assistant" for block in message["content"]]
 
 
 def notes(*messages: Message, **fields: Any) -> tuple[str, ...]:
+    fields.setdefault("tools", [ToolDefinition("f")])
     told: tuple[str, ...] = http(LlmRequest(messages or "Hi", **fields)).notes
     return told
 
@@ -488,6 +489,15 @@ def test_of_another_provider_only_text_and_calls_are_sent() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["Well, ", "Well,\n", " \u3000"])
+def test_what_the_assistant_is_to_go_on_from_may_not_end_in_white_space(text: str) -> None:
+    start = AssistantMessage([TextPart("So."), TextPart(text, origin=OURS)])
+    rule = "the last message: what the assistant is to go on from may not end in white space"
+    assert refusal(UserMessage("Hi"), start) == rule
+    assert body(UserMessage("Hi"), start, UserMessage("Go on"))["messages"][1]["content"][1]["text"] == text
+    assert body(UserMessage("Hi"), AssistantMessage("Well,"))["messages"][1]["content"][0]["text"] == "Well,"
+
+
 def test_thinking_of_another_model_is_foreign_too() -> None:
     signed = ReasoningPart("Hm.", origin=evolve(OURS, model="claude-1"), provider_data={"signature": "sig"})
     assert assistant(signed, TextPart("Hi")) == [{"type": "text", "text": "Hi"}]
@@ -777,6 +787,22 @@ def test_a_choice_without_the_tool_is_refused() -> None:
     assert "tool_choice" not in body(tool_choice="auto")
     assert refusal(tool_choice="required") == "tool_choice 'required': the request has no tools"
     assert refusal(tools=[WEATHER], tool_choice="f") == "tool_choice 'f': no tool of the request has this name"
+
+
+def test_a_request_without_tools_names_those_of_earlier_calls() -> None:
+    messages = (
+        UserMessage("Hi"),
+        AssistantMessage([ToolCallPart("a", "f"), ToolCallPart("b", "my.tool"), ToolCallPart("c", "f")]),
+        *[ToolResultMessage(id, "1") for id in "abc"],
+    )
+    sent = body(*messages)
+    named = [{"name": name, "input_schema": {"type": "object"}} for name in ("f", "my_tool")]
+    assert (sent["tools"], sent["tool_choice"]) == (named, {"type": "none"})
+    assert "the tools of earlier calls are named, and none may be called: the request has no tools" in notes(
+        *messages, tools=()
+    )
+    assert body(*messages, tools=[WEATHER])["tools"][0]["name"] == "get_weather"
+    assert "tools" not in body(UserMessage("Hi"))
 
 
 # --- reasoning, sampling, output -------------------------------------------------------------------------------------

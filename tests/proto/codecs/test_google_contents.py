@@ -151,6 +151,8 @@ def test_what_has_no_place_is_noted_once() -> None:
 
 def test_half_a_surrogate_pair_cannot_be_sent_and_is_replaced() -> None:
     assert user(TextPart("\ud83d")) == [{"text": "\ufffd"}]
+    document = {"mimeType": "text/plain", "data": "Ye+/vQ=="}  # UTF-8 of U+FFFD is ef bf bd
+    assert user(DocumentPart(text="a\ud83d")) == [{"inlineData": document}]
 
 
 # --- models ----------------------------------------------------------------------------------------------------------

@@ -172,12 +172,20 @@ def test_what_cannot_be_said_is_refused_by_name(request_: LlmRequest, part: str)
         (LlmRequest("Hi", output=JsonSchema("n", {}, strict=False)), {"json_schema": False}),
         (LlmRequest("Hi", tools=[ToolDefinition("f", kind="custom")]), {"custom_tools": False}),
         (LlmRequest([UserMessage([DocumentPart(file_id="f")])]), {"mistral": True}),
+        (LlmRequest("Hi", seed=1), {"refuses": ("seed",)}),
+        (LlmRequest("Hi", options=ChatOptions(frequency_penalty=0.5)), {"refuses": ("frequency_penalty",)}),
+        (LlmRequest("Hi", options=ChatOptions(store=True)), {"refuses": ("store",)}),
     ],
 )
 def test_what_one_server_lacks_is_refused_there(request_: LlmRequest, compat: dict[str, Any]) -> None:
     assert encode(request_)
     with pytest.raises(UnsupportedRequest):
         encode(request_, **compat)
+
+
+def test_a_server_that_keeps_no_answers_is_not_told_to_keep_none() -> None:
+    assert body_of(with_options(store=False))["store"] is False
+    assert "store" not in body_of(with_options(store=False), refuses=("store",))
 
 
 def test_what_identifies_a_call_goes_where_a_provider_takes_it() -> None:
@@ -965,9 +973,22 @@ def turn(id: str, origin: Origin | None, name: str = "f", **compat: Any) -> tupl
     return call["id"], messages[2]["tool_call_id"], call["function"]["name"]
 
 
-def test_native_ids_and_names_go_back_to_the_letter() -> None:
+def test_native_ids_go_back_to_the_letter() -> None:
     id = "chatcmpl-tool-0123456789abcdef0123456789abcdef"  # vLLM's are 46 characters
-    assert turn(id, HERE, "a.b") == (id, id, "a.b")
+    assert turn(id, HERE) == (id, id, "f")
+    assert turn("functions.f:0", HERE) == ("functions.f:0", "functions.f:0", "f")
+
+
+@pytest.mark.parametrize("origin", [HERE, ELSEWHERE, None])
+def test_a_name_that_no_tool_may_have_is_made_fit_whoever_made_it_up(origin: Origin | None) -> None:
+    assert turn("a", origin, "functions.look")[2] == "functions_look"
+    call = AssistantMessage([ToolCallPart("a", "look at", origin=origin)])
+    http = encode(LlmRequest([HI, call, ToolResultMessage("a", "1", "look at")]), tool_result_name=True)
+    asked, answer = json.loads(http.body)["messages"][1:]
+    assert asked["tool_calls"][0]["function"]["name"] == answer["name"] == "look_at"
+    assert http.notes == (
+        "the tool 'look at' of an earlier call is called 'look_at' here: 1 to 64 letters, digits, _ and -",
+    )
 
 
 def test_foreign_ids_and_names_are_made_fit_in_call_and_result() -> None:
@@ -993,11 +1014,20 @@ def test_a_result_without_its_call_is_made_fit_all_the_same() -> None:
     assert wire(HI, ToolResultMessage("a b", "1"))[1]["tool_call_id"].startswith("a_b_")
 
 
-def test_foreign_arguments_that_are_no_json_go_back_as_none() -> None:
-    broken = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=ELSEWHERE)
-    assert assistant(broken)["tool_calls"][0]["function"]["arguments"] == "{}"
-    native = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=HERE)
-    assert assistant(native)["tool_calls"][0]["function"]["arguments"] == '{"x'
+@pytest.mark.parametrize("origin", [HERE, ELSEWHERE, None])
+def test_arguments_that_are_no_object_go_back_as_an_empty_one(origin: Origin | None) -> None:
+    broken = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=origin)
+    http = encode(LlmRequest([HI, AssistantMessage([broken])]))
+    assert json.loads(http.body)["messages"][1]["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert http.notes == ("arguments of 'f' that are no JSON object went back as an empty one",)
+    for raw in ("null", " ", "{}", ""):  # a call without arguments, in the words of some models
+        none = ToolCallPart("a", "f", {}, raw, origin=origin)
+        assert assistant(none)["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_arguments_that_json_cannot_say_are_refused() -> None:
+    with pytest.raises(UnsupportedRequest, match="arguments of the call of 'f'"):
+        encode(LlmRequest([HI, AssistantMessage([ToolCallPart("a", "f", {"x": float("nan")})])]))
 
 
 ASKED = AssistantMessage([ToolCallPart("a", "f"), ToolCallPart("b", "g")])
