@@ -23,8 +23,7 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 @frozen(weakref_slot=False)
 class TargetRules:
-    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4, 12.5). Kinds of parts go by the
-    word of their JSON form."""
+    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4)."""
 
     id: re.Pattern[str]
     """Call ids that are taken as they are."""
@@ -37,13 +36,13 @@ class TargetRules:
     """Mistral's ids: nine letters and digits."""
     name_length: int = 64
     not_in_name: re.Pattern[str] = _NOT_PLAIN
-    user_parts: frozenset[str] = frozenset({"text", "image", "document", "audio"})
-    result_parts: frozenset[str] = frozenset({"text", "image", "document"})
     custom_calls: bool = False
     """Whether calls whose argument is free text are known; else it becomes the argument `input`."""
     demoted_reasoning: bool = True
     own_reasoning: bool = False
     """Whether reasoning without an origin, the app's own, has a place."""
+    signed_reasoning: bool = False
+    """Whether it has one where it is signed, or redacted."""
 
     def call_id(self, id: str) -> str:
         """The id as it is where it is taken, else the same other one each time."""
@@ -69,26 +68,23 @@ _CHAT_RULES: Final = TargetRules(
     name=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     id_length=40,
     id_digest=8,
-    result_parts=frozenset({"text", "image"}),
 )
 _RESPONSES_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
-    user_parts=frozenset({"text", "image", "document"}),
     custom_calls=True,
 )
 _ANTHROPIC_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
     name_length=128,
-    user_parts=frozenset({"text", "image", "document"}),
+    signed_reasoning=True,
 )
 _GOOGLE_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}"),
     name_length=128,
     not_in_name=re.compile(r"[^A-Za-z0-9_.:-]"),
-    result_parts=frozenset({"text", "image", "document", "audio"}),
     own_reasoning=True,
 )
 

@@ -198,9 +198,21 @@ def arguments_text(call: ToolCallPart) -> str:
     if call.kind == "custom":
         return dump_json({"input": raw})
     if raw and (call.arguments or (raw.lstrip().startswith("{") and parse_arguments(raw)[1] is None)):
-        return raw
+        return _without_halves(raw)
     try:
         return dump_json(dict(call.arguments))
     except (ValueError, TypeError) as error:
         rule = f"they hold a value that JSON cannot say ({error})"
         raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None
+
+
+# A backslash that escapes itself, a whole surrogate pair, and half of one.
+_ESCAPES: Final = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _without_halves(text: str) -> str:
+    """JSON text with the replacement character for each half of a surrogate pair that is written as an escape. Servers
+    that parse the arguments of a call fail on one."""
+    return _ESCAPES.sub(lambda found: r"\ufffd" if found["half"] else found[0], text) if "\\u" in text else text

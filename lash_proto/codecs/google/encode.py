@@ -40,13 +40,13 @@ _CONFIG: Final = {
     "speech_config": "speechConfig",
 }
 _RESOURCES: Final = ("models/", "tunedModels/", "publishers/", "projects/")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_NOT_IN_PATH = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def model_resource(model: str) -> str:
     """The model as a resource name for the path: `models/x`, and Vertex's longer names as they are."""
     segments = model.split("/")
-    if _BLANK.search(model) or any(segment in ("", ".", "..") for segment in segments):
+    if _NOT_IN_PATH.search(model) or any(segment in ("", ".", "..") for segment in segments):
         raise UnsupportedRequest(
             f"model {model!r}", "it goes into the path: no blanks, and no empty or dotted segments"
         )

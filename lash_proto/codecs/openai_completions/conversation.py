@@ -95,7 +95,7 @@ class Conversation:
     # --- user and tools --------------------------------------------------------------------------------------------
 
     def _user_parts(self, content: tuple[Part, ...]) -> list[JsonDict]:
-        return [encoded for part in content if (encoded := self.parts.user_part(part)) is not None]
+        return [encoded for part in content for encoded in self.parts.user_part(part)]
 
     def _add_user(self, content: str | list[JsonDict]) -> None:
         if not content:
@@ -107,7 +107,8 @@ class Conversation:
     def _add_tool_result(self, message: ToolResultMessage) -> None:
         if message.is_error:
             self.parts.note("that a tool failed has no field of its own: its text alone says so")
-        id = self._ids.get(message.tool_call_id) or self._wire_id(message.tool_call_id, native=False)
+        id = self._ids.get(message.tool_call_id)
+        id = self._wire_id(message.tool_call_id, native=False) if id is None else id
         content: str | list[JsonDict]
         if isinstance(message.content, str):
             content = message.content

@@ -47,16 +47,18 @@ class PartEncoder:
         """Whether content is always a list, so that a marker finds a part to stand on and turns no string into one."""
         return self.compat.cache_marks in ("anthropic", "gemini")
 
-    def user_part(self, part: Part) -> JsonDict | None:
-        """A part of a user's message; None for a text of nothing."""
+    def user_part(self, part: Part) -> list[JsonDict]:
+        """A part of a user's message: nothing for a text of nothing, and a document after its context."""
         if isinstance(part, TextPart):
-            return self.text(part)
+            text = self.text(part)
+            return [] if text is None else [text]
         if isinstance(part, ImagePart):
-            return self.image(part)
+            return [self.image(part)]
         if isinstance(part, DocumentPart):
-            return self.document(part)
+            context = [{"type": "text", "text": part.context}] if part.context else []
+            return [*context, self.document(part)]
         if isinstance(part, AudioPart):
-            return sound(part)
+            return [sound(part)]
         raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
 
     def text(self, part: TextPart, kind: _Kind = "user") -> JsonDict | None:

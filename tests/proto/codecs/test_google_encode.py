@@ -75,7 +75,9 @@ def test_a_model_becomes_a_resource(model: str, path: str) -> None:
     assert http.path == f"/v1/{path}:streamGenerateContent?alt=sse"
 
 
-@pytest.mark.parametrize("model", ["", " ", "a b", "models/../x", "models//x", "models/", "/x", ".", "a\nb", "a\x00"])
+@pytest.mark.parametrize(
+    "model", ["", " ", "a b", "models/../x", "models//x", "models/", "/x", ".", "a\nb", "a\x00", "a\ud83d"]
+)
 def test_a_model_that_would_break_the_path_is_refused(model: str) -> None:
     with pytest.raises(UnsupportedRequest, match="model"):
         GoogleGenerativeAI().encode(LlmRequest("Hi"), model)

@@ -317,6 +317,17 @@ def test_parts_of_a_user(part: Any, encoded: dict[str, Any]) -> None:
     assert part_of(part) == encoded
 
 
+def test_a_document_comes_after_what_is_said_of_it() -> None:
+    (message,) = wire(UserMessage([DocumentPart(text="plain", context="From the web.", cache_breakpoint=True)]))
+    assert message["content"] == [{"type": "text", "text": "From the web."}, {"type": "text", "text": "plain"}]
+
+
+def test_a_result_finds_its_call_by_any_id_that_the_server_gave() -> None:
+    call = AssistantMessage([ToolCallPart("", "f", origin=HERE)])
+    asked, answer = wire(call, ToolResultMessage("", "1"))
+    assert asked["tool_calls"][0]["id"] == answer["tool_call_id"] == ""
+
+
 def test_documents_as_mistral_takes_them() -> None:
     url = {"type": "document_url", "document_url": "https://a.b/c.pdf"}
     assert part_of(DocumentPart(url="https://a.b/c.pdf"), mistral=True) == url
