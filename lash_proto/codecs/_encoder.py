@@ -59,6 +59,12 @@ def http_request(
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
 
 
+def check_model(id: str) -> None:
+    """Refuse a name that names nothing."""
+    if not id.strip():
+        raise UnsupportedRequest(f"model {id!r}", "it names no model")
+
+
 def check_request(request: LlmRequest) -> None:
     """Refuse what no dialect can say: several answers, a level or retention that is none, two tools of one name."""
     options = request.options
@@ -84,6 +90,7 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRe
 
     Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
     """
+    check_model(spec.id)
     check_request(request)
     if spec.inputs is not None:
         request = _fit_media(request, spec.inputs, notes)
@@ -188,8 +195,8 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a custom
-    call is the argument `input`.
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a
+    custom call is the argument `input`.
 
     What is no object goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template
     parse them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.

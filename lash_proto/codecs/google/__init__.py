@@ -12,7 +12,6 @@ from typing import ClassVar
 from attrs import frozen
 
 from ...compat import GoogleCompat
-from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import LlmRequest
 from ...models import ModelSpec
@@ -73,8 +72,6 @@ class GoogleCodeAssist:
         """`POST /v1internal:streamGenerateContent`. Raises UnsupportedRequest for what Code Assist cannot be told."""
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
-        if not spec.id.strip():
-            raise UnsupportedRequest(f"model {spec.id!r}", "it names no model")
         contents = Contents(self.api, self.provider, spec.id, compat)
         request = fit_request(request, spec, contents.notes)
         inner = generate_content(request, contents, request.options, compat)

@@ -12,7 +12,7 @@ from ...errors import UnsupportedRequest
 from ...http import HttpRequest, merge_headers
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...values import JsonDict
-from .._encoder import http_request, media_type_of
+from .._encoder import check_model, http_request, media_type_of
 from .._pictures import PICTURES, prompt_parts
 from .form import File, form
 
@@ -27,6 +27,7 @@ _OWN: Final = ("background", "output_compression", "moderation")
 
 def encode(request: ImageRequest, model: str, query: str, *, stream: bool) -> HttpRequest:
     """The HTTP request. `response_format` is never sent: GPT image models answer it with a 400 and send base64."""
+    check_model(model)
     parts = prompt_parts(request)
     mask: ImagePart | None = getattr(request.options, "mask", None) or None
     pictures = [part for part in parts if isinstance(part, ImagePart)]

@@ -10,7 +10,7 @@ from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...values import JsonDict
-from .._encoder import data_url, http_request, media_type_of
+from .._encoder import check_model, data_url, http_request, media_type_of
 from .._pictures import PICTURES, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
@@ -24,6 +24,7 @@ _URL: Final = re.compile(r"https?://|data:", re.IGNORECASE)
 
 def encode(request: ImageRequest, model: str, *, stream: bool) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
+    check_model(model)
     parts = prompt_parts(request)
     content = request.prompt if isinstance(request.prompt, str) else [_part(part) for part in parts]
     options = request.options

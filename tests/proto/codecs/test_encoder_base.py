@@ -23,6 +23,7 @@ from lash_proto.errors import UnsupportedRequest
 from lash_proto.messages import (
     DocumentPart,
     ImagePart,
+    ImageRequest,
     LlmRequest,
     ProviderOptions,
     ProviderTool,
@@ -108,6 +109,14 @@ def test_no_dialect_can_say_this(api: str, request_: LlmRequest, part: str) -> N
     with pytest.raises(UnsupportedRequest) as caught:
         CODECS[api].encode(request_, "m")
     assert caught.value.part == part
+
+
+@pytest.mark.parametrize("api", list(CODECS))
+@pytest.mark.parametrize("model", ["", " \t"])
+def test_a_model_needs_a_name(api: str, model: str) -> None:
+    request: Any = ImageRequest("A cat.") if api.endswith("images") else LlmRequest("Hi")
+    with pytest.raises(UnsupportedRequest, match="it names no model"):
+        CODECS[api].encode(request, model)
 
 
 def test_a_request_with_nothing_odd_is_fine() -> None:
