@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from attrs import evolve
 
@@ -31,6 +31,8 @@ from ..values import JsonDict, dump_json, merge_patch
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 PLAIN: Final = re.compile(r"[\x21-\x7e]+")
 MAX_KEY: Final = 64
+MAX_VALUE: Final = 512
+MAX_PAIRS: Final = 16
 MAX_REQUEST_ID: Final = 512
 ROOM_TO_ANSWER: Final = 1024
 """Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
@@ -66,7 +68,8 @@ def check_model(id: str) -> None:
 
 
 def check_request(request: LlmRequest) -> None:
-    """Refuse what no dialect can say: several answers, a level or retention that is none, two tools of one name."""
+    """Refuse what no dialect can say: several answers, a level or retention that is none, metadata that is no text, two
+    tools of one name."""
     options = request.options
     extra: Mapping[str, Any] = options.get("extra_body") or {}
     if extra.get("n") is not None:
@@ -77,6 +80,9 @@ def check_request(request: LlmRequest) -> None:
     retention = options.get("cache_retention", "short")
     if retention not in RETENTIONS:
         raise UnsupportedRequest(f"cache_retention {retention!r}", f"one of {', '.join(RETENTIONS)}")
+    for key, value in (request.metadata or {}).items():
+        if not isinstance(cast("Any", key), str) or not isinstance(cast("Any", value), str):
+            raise UnsupportedRequest(f"metadata {key!r}", "keys and values are text")
     names: set[str] = set()
     for tool in request.tools:
         if isinstance(tool, ToolDefinition):
@@ -165,6 +171,17 @@ def client_request_id(request: LlmRequest, notes: list[str]) -> list[tuple[str, 
         return [("x-client-request-id", request.request_id)]
     notes.append(f"request_id was not sent: 1 to {MAX_REQUEST_ID} visible ASCII characters")
     return []
+
+
+def openai_metadata(metadata: Mapping[str, str]) -> JsonDict:
+    """Metadata as OpenAI's servers take it (WIRE 1b)."""
+    if len(metadata) > MAX_PAIRS:
+        raise UnsupportedRequest("metadata", f"at most {MAX_PAIRS} pairs, here are {len(metadata)}")
+    for key, value in metadata.items():
+        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
+            rule = f"keys up to {MAX_KEY} characters, values up to {MAX_VALUE}"
+            raise UnsupportedRequest(f"metadata {key[:MAX_KEY]!r}", rule)
+    return dict(metadata)
 
 
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:

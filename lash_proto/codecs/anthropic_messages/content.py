@@ -83,7 +83,8 @@ class Conversation:
             raise UnsupportedRequest("messages", "at least one message with content is needed")
         last = self.messages[-1]["content"][-1]
         if self.messages[-1]["role"] == "assistant" and last.get("text", "") != last.get("text", "").rstrip():
-            raise UnsupportedRequest("the last message", "what the assistant is to go on from may not end in white space")
+            rule = "what the assistant is to go on from may not end in white space"
+            raise UnsupportedRequest("the last message", rule)
 
     def answers_unthought_calls(self) -> bool:
         """Whether the last message answers calls whose message has no thinking before them: the server then refuses a

@@ -14,7 +14,15 @@ from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Orig
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, client_request_id, fit_request, http_request, session_headers, session_key
+from .._encoder import (
+    check_name,
+    client_request_id,
+    fit_request,
+    http_request,
+    openai_metadata,
+    session_headers,
+    session_key,
+)
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
@@ -63,7 +71,7 @@ def encode(
     if tier := options.get("service_tier"):
         body["service_tier"] = tier
     if request.metadata:
-        body["metadata"] = _metadata(request.metadata)
+        body["metadata"] = openai_metadata(request.metadata)
     body |= _cache(request.session_id, retention, compat, notes)
     if compat.store is not None:
         body["store"] = compat.store
@@ -173,15 +181,6 @@ def _response_format(output: JsonObject | JsonSchema, compat: ChatCompat, notes:
     notes += made.changes
     schema: dict[str, Any] = {"name": output.name, "schema": dict(made.schema), "strict": output.strict}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _metadata(metadata: Mapping[str, str]) -> JsonDict:
-    if len(metadata) > 16:
-        raise UnsupportedRequest("metadata", f"at most 16 pairs, here are {len(metadata)}")
-    for key, value in metadata.items():
-        if len(key) > 64 or len(value) > 512:
-            raise UnsupportedRequest(f"metadata {key[:64]!r}", "keys up to 64 characters, values up to 512")
-    return dict(metadata)
 
 
 def _cache(session_id: str | None, retention: CacheRetention, compat: ChatCompat, notes: list[str]) -> JsonDict:

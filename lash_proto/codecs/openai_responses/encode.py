@@ -11,7 +11,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -22,7 +22,16 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_headers, session_key
+from .._encoder import (
+    MAX_KEY,
+    check_name,
+    client_request_id,
+    fit_request,
+    http_request,
+    openai_metadata,
+    session_headers,
+    session_key,
+)
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -247,7 +256,7 @@ def _sampling(
     fields: dict[str, Json] = {
         "temperature": request.temperature,
         "top_p": request.top_p,
-        "metadata": _metadata(request.metadata),
+        "metadata": None if request.metadata is None else openai_metadata(request.metadata),
         "service_tier": options.get("service_tier"),
     }
     for name in ("truncation", "previous_response_id", "conversation", "max_tool_calls", "background"):
@@ -260,17 +269,6 @@ def _sampling(
         if len(who) > MAX_KEY:
             raise UnsupportedRequest("options.safety_identifier", f"at most {MAX_KEY} characters")
         body["safety_identifier"] = who
-
-
-def _metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if metadata is None:
-        return None
-    if len(metadata) > 16:
-        raise UnsupportedRequest("metadata", "at most 16 pairs")
-    for key, value in metadata.items():
-        if len(key) > 64 or not isinstance(cast("Any", value), str) or len(value) > 512:
-            raise UnsupportedRequest(f"metadata {key[:64]!r}", "text: keys of at most 64 characters, values of 512")
-    return metadata
 
 
 def _cache(

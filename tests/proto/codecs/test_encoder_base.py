@@ -101,6 +101,8 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
         (LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "extra_body.n"),
         (LlmRequest("Hi", options=ProviderOptions(reasoning=cast("Any", "hgih"))), "reasoning 'hgih'"),
         (LlmRequest("Hi", options=ProviderOptions(cache_retention=cast("Any", "ever"))), "cache_retention 'ever'"),
+        (LlmRequest("Hi", metadata=cast("Any", {"user_id": 5})), "metadata 'user_id'"),
+        (LlmRequest("Hi", metadata=cast("Any", {5: "five"})), "metadata 5"),
         (LlmRequest("Hi", tools=[ToolDefinition("a"), ToolDefinition("a")]), "tool 'a'"),
     ],
 )
