@@ -68,8 +68,8 @@ def check_model(id: str) -> None:
 
 
 def check_request(request: LlmRequest) -> None:
-    """Refuse what no dialect can say: several answers, a level or retention that is none, metadata that is no text, two
-    tools of one name."""
+    """Refuse what no dialect can say: several answers, a level or retention that is none, an empty stop sequence,
+    metadata that is no text, two tools of one name."""
     options = request.options
     extra: Mapping[str, Any] = options.get("extra_body") or {}
     if extra.get("n") is not None:
@@ -80,6 +80,8 @@ def check_request(request: LlmRequest) -> None:
     retention = options.get("cache_retention", "short")
     if retention not in RETENTIONS:
         raise UnsupportedRequest(f"cache_retention {retention!r}", f"one of {', '.join(RETENTIONS)}")
+    if "" in request.stop:
+        raise UnsupportedRequest("stop ''", "a stop sequence has text")
     for key, value in (request.metadata or {}).items():
         if not isinstance(cast("Any", key), str) or not isinstance(cast("Any", value), str):
             raise UnsupportedRequest(f"metadata {key!r}", "keys and values are text")
@@ -91,16 +93,19 @@ def check_request(request: LlmRequest) -> None:
             names.add(tool.name)
 
 
-def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRequest:
+def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str], *, least_output: int = 1) -> LlmRequest:
     """The request, checked, as what is known of the model wants it; `notes` get what was changed.
 
     Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
+    `least_output`: the smallest cap that the dialect knows.
     """
     check_model(spec.id)
     check_request(request)
     if spec.inputs is not None:
         request = _fit_media(request, spec.inputs, notes)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
+    if cap is not None and cap < least_output:
+        raise UnsupportedRequest(f"max_output_tokens {cap}", f"it is at least {least_output}")
     if cap is not None and limit is not None and cap > limit:
         notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
         request = evolve(request, max_output_tokens=limit)

@@ -61,7 +61,8 @@ class Encoding:
     def __attrs_post_init__(self) -> None:
         codec = self.codec
         self.talk = Conversation(codec.provider, codec.api, self.spec.id, codec.compat_of(self.spec))
-        self.request = fit_request(self.request, evolve(self.spec, compat=self.talk.compat), self.talk.notes)
+        spec = evolve(self.spec, compat=self.talk.compat)
+        self.request = fit_request(self.request, spec, self.talk.notes, least_output=0)
         self.options = as_anthropic(self.request)
         self.talk.betas += [*codec.betas, *self.options.get("betas", ())]
         # The order of keys is the order of the prompt: tools, system, messages (WIRE 4b).
@@ -246,8 +247,6 @@ class Encoding:
         mode = self.body.get("thinking", {}).get("type")
         if mode == "enabled" and budget < MIN_BUDGET:
             raise UnsupportedRequest(f"reasoning {budget}", f"a thinking budget is at least {MIN_BUDGET} tokens")
-        if limit < 0:
-            raise UnsupportedRequest(f"max_output_tokens {limit}", "it must not be below 0")
         if budget and limit <= budget and _INTERLEAVED not in self.talk.betas:
             raise UnsupportedRequest(f"max_output_tokens {limit}", f"it must be above the thinking budget of {budget}")
         forced = self.body.get("tool_choice", {}).get("type") in ("any", "tool")

@@ -87,8 +87,6 @@ def encode(
 
 
 def _sampling(request: LlmRequest, compat: ChatCompat) -> JsonDict:
-    if request.max_output_tokens is not None and request.max_output_tokens < 1:
-        raise UnsupportedRequest("max_output_tokens", "at least 1")
     if len(request.stop) > 4:
         raise UnsupportedRequest("stop", f"at most 4 sequences, here are {len(request.stop)}")
     fields: JsonDict = {

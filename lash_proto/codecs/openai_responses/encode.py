@@ -248,8 +248,6 @@ def _sampling(
 ) -> None:
     cap = request.max_output_tokens
     if cap is not None:
-        if cap < 1:
-            raise UnsupportedRequest("max_output_tokens", "it is at least 1")
         if cap < compat.min_output_tokens:
             notes.append(f"max_output_tokens was raised from {cap} to {compat.min_output_tokens}, the least there is")
         body["max_output_tokens"] = max(cap, compat.min_output_tokens)

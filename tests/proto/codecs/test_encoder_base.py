@@ -101,6 +101,8 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
         (LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "extra_body.n"),
         (LlmRequest("Hi", options=ProviderOptions(reasoning=cast("Any", "hgih"))), "reasoning 'hgih'"),
         (LlmRequest("Hi", options=ProviderOptions(cache_retention=cast("Any", "ever"))), "cache_retention 'ever'"),
+        (LlmRequest("Hi", max_output_tokens=-1), "max_output_tokens -1"),
+        (LlmRequest("Hi", stop=["END", ""]), "stop ''"),
         (LlmRequest("Hi", metadata=cast("Any", {"user_id": 5})), "metadata 'user_id'"),
         (LlmRequest("Hi", metadata=cast("Any", {5: "five"})), "metadata 5"),
         (LlmRequest("Hi", tools=[ToolDefinition("a"), ToolDefinition("a")]), "tool 'a'"),
@@ -119,6 +121,12 @@ def test_a_model_needs_a_name(api: str, model: str) -> None:
     request: Any = ImageRequest("A cat.") if api.endswith("images") else LlmRequest("Hi")
     with pytest.raises(UnsupportedRequest, match="it names no model"):
         CODECS[api].encode(request, model)
+
+
+@pytest.mark.parametrize("api", [api for api in CHAT_APIS if api != "anthropic-messages"])
+def test_only_anthropic_fills_its_cache_without_an_answer(api: str) -> None:
+    with pytest.raises(UnsupportedRequest, match="max_output_tokens 0: it is at least 1"):
+        CODECS[api].encode(LlmRequest("Hi", max_output_tokens=0), "m")
 
 
 def test_a_request_with_nothing_odd_is_fine() -> None:

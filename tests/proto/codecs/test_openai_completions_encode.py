@@ -130,7 +130,6 @@ def test_sampling_and_limits() -> None:
     ("request_", "part"),
     [
         (LlmRequest("Hi", stop=("a", "b", "c", "d", "e")), "stop"),
-        (LlmRequest("Hi", max_output_tokens=0), "max_output_tokens"),
         (LlmRequest("Hi", temperature=float("nan")), "request"),
         (LlmRequest([]), "messages"),
         (LlmRequest([CustomMessage("note")]), "messages"),

@@ -182,7 +182,6 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest("Hi", seed=1), "seed", "no seed"),
         (LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "extra_body.n", "one answer"),
         (LlmRequest("Hi", options=ProviderOptions(reasoning=1000)), "reasoning 1000", "off, minimal, low, medium"),
-        (LlmRequest("Hi", max_output_tokens=0), "max_output_tokens", "at least 1"),
         (LlmRequest("Hi", metadata={str(n): "" for n in range(17)}), "metadata", "16 pairs"),
         (LlmRequest("Hi", metadata={"k" * 65: ""}), "metadata 'kkk", "64 characters"),
         (LlmRequest("Hi", metadata={"k": "v" * 513}), "metadata 'k'", "512"),
