@@ -101,6 +101,9 @@ def _put_tools(request: LlmRequest, compat: GoogleCompat, notes: list[str], body
             strict = strict or tool.strict is True
         else:
             others.append(dict(tool.data))
+    if others and request.tool_choice == "none":
+        notes.append("Google's own tools are left out: the mode NONE keeps only functions from being called")
+        others = []
     tools = [{"functionDeclarations": functions}, *others] if functions else others
     if tools:
         body["tools"] = tools

@@ -323,10 +323,20 @@ def test_which_tool_to_call(choice: str | None, calling: Any) -> None:
     assert body(tools=[F], tool_choice=choice).get("toolConfig") == wanted
 
 
-@pytest.mark.parametrize("choice", ["auto", "none"])
-def test_a_choice_without_functions_is_not_sent(choice: str) -> None:
+def test_a_choice_without_functions_is_not_sent() -> None:
     """WIRE 5b: 400 where nothing is declared."""
-    assert "toolConfig" not in body(tools=[SEARCH], tool_choice=choice)
+    assert "toolConfig" not in body(tools=[SEARCH], tool_choice="auto")
+
+
+def test_no_tool_may_be_called_means_googles_own_too() -> None:
+    """`functionCallingConfig` is about functions alone (WIRE 5b)."""
+    request = LlmRequest("Hi", tools=[SEARCH], tool_choice="none")
+    http = GoogleGenerativeAI().encode(request, "gemini-3-flash")
+    assert json.loads(http.body).keys() == {"contents"}
+    assert http.notes == ("Google's own tools are left out: the mode NONE keeps only functions from being called",)
+    both = body(tools=[F, SEARCH], tool_choice="none")
+    assert [*both["tools"][0]] == ["functionDeclarations"]
+    assert (len(both["tools"]), both["toolConfig"]) == (1, {CALLING: {"mode": "NONE"}})
 
 
 def test_a_strict_tool_asks_for_validated_calls() -> None:
