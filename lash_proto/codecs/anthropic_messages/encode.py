@@ -24,7 +24,7 @@ from ...messages import AssistantMessage, JsonObject, LlmRequest, ProviderTool, 
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request, session_headers
+from .._encoder import Numbers, check_name, fit_request, http_request, session_headers
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -39,7 +39,10 @@ _NO_SAMPLING: Final = "2026-10-21"
 _INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
 _EAGER: Final = "fine-grained-tool-streaming-2025-05-14"
 # The reference client's budgets for levels; it knows none above high.
-_BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 16384, "max": 16384}
+_BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384}
+# Between tool calls a model may think more than one answer has room for (WIRE 4b): a budget is judged below.
+_ADAPTIVE = Numbers(least_output=0, least_budget=MIN_BUDGET, budget_in_output=False)
+_BUDGETED = evolve(_ADAPTIVE, budgets=_BUDGETS)
 # Options that go into the body as they stand.
 _PLAIN = ("service_tier", "speed", "inference_geo", "context_management", "mcp_servers")
 
@@ -62,7 +65,8 @@ class Encoding:
         codec = self.codec
         self.talk = Conversation(codec.provider, codec.api, self.spec.id, codec.compat_of(self.spec))
         spec = evolve(self.spec, compat=self.talk.compat)
-        self.request = fit_request(self.request, spec, self.talk.notes, least_output=0)
+        numbers = _ADAPTIVE if self.talk.compat.adaptive_thinking else _BUDGETED
+        self.request = fit_request(self.request, spec, self.talk.notes, numbers)
         self.options = as_anthropic(self.request)
         self.talk.betas += [*codec.betas, *self.options.get("betas", ())]
         # The order of keys is the order of the prompt: tools, system, messages (WIRE 4b).
@@ -203,16 +207,14 @@ class Encoding:
             self.body["thinking"] = {"type": "disabled"}
         elif isinstance(said, int):
             budget = said
-        elif said is not None and self.talk.compat.adaptive_thinking:
+        elif said is not None:
             self.body["thinking"] = {"type": "adaptive"}
             word = (self.talk.compat.effort_words or {}).get(said, said)
             if word == "minimal":
                 word = "low"
                 self.talk.note("reasoning minimal is sent as low, the least effort there is")
             self.config.setdefault("effort", word)
-        elif said is not None:
-            budget = self._budget_of(said)
-        if isinstance(said, int) or budget:
+        if budget:
             if self.talk.answers_unthought_calls():
                 self.talk.note(
                     "thinking is left out: the calls being answered were made without it, or by another model"
@@ -228,15 +230,6 @@ class Encoding:
             self.talk.note("how to show thinking is not said without a reasoning level or budget")
         return budget
 
-    def _budget_of(self, level: str) -> int:
-        budget = _BUDGETS[level]
-        limit = self.request.max_output_tokens
-        limit = self.spec.max_output_tokens if limit is None else limit
-        if limit is not None and limit - MIN_BUDGET < budget:
-            budget = max(MIN_BUDGET, limit - MIN_BUDGET)
-            self.talk.note(f"the thinking budget is {budget} tokens, to leave room for an answer")
-        return budget
-
     def _add_max_tokens(self, budget: int) -> None:
         limit = self.request.max_output_tokens
         if limit is None:
@@ -245,8 +238,6 @@ class Encoding:
                 limit = min(limit, self.spec.max_output_tokens)
         self.body["max_tokens"] = limit
         mode = self.body.get("thinking", {}).get("type")
-        if mode == "enabled" and budget < MIN_BUDGET:
-            raise UnsupportedRequest(f"reasoning {budget}", f"a thinking budget is at least {MIN_BUDGET} tokens")
         if budget and limit <= budget and _INTERLEAVED not in self.talk.betas:
             raise UnsupportedRequest(f"max_output_tokens {limit}", f"it must be above the thinking budget of {budget}")
         forced = self.body.get("tool_choice", {}).get("type") in ("any", "tool")

@@ -19,7 +19,7 @@ from ...values import JsonDict
 from .._encoder import fit_request, http_request
 from .contents import Contents
 from .decode import GoogleDecoder
-from .encode import generate_content, model_resource
+from .encode import generate_content, model_resource, numbers_of
 from .options import GoogleOptions
 
 __all__ = ["GoogleCodeAssist", "GoogleDecoder", "GoogleGenerativeAI", "GoogleOptions"]
@@ -44,7 +44,7 @@ class GoogleGenerativeAI:
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
         contents = Contents(self.api, self.provider, spec.id, compat)
-        request = fit_request(request, spec, contents.notes)
+        request = fit_request(request, spec, contents.notes, numbers_of(compat))
         body = generate_content(request, contents, request.options, compat)
         path = f"/{self.api_version}/{model_resource(spec.id)}:{_method(stream)}"
         return http_request(path, body, request.options, stream=stream, notes=contents.notes)
@@ -73,7 +73,7 @@ class GoogleCodeAssist:
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
         contents = Contents(self.api, self.provider, spec.id, compat)
-        request = fit_request(request, spec, contents.notes)
+        request = fit_request(request, spec, contents.notes, numbers_of(compat))
         inner = generate_content(request, contents, request.options, compat)
         if request.session_id is not None:
             inner["session_id"] = request.session_id

@@ -64,8 +64,7 @@ def encode(
         body.setdefault("tools", [])
     if request.output is not None:
         body["response_format"] = _response_format(request.output, compat, notes)
-    cap = request.max_output_tokens or spec.max_output_tokens
-    body |= thinking_fields(compat, options.get("reasoning"), cap, notes)
+    body |= thinking_fields(compat, options.get("reasoning"), notes)
     if options.get("expose_thinking") and compat.thinking_format == "openai":
         notes.append("the server has no switch that shows reasoning")
     if tier := options.get("service_tier"):

@@ -839,9 +839,7 @@ def test_a_number_is_a_budget_below_the_limit() -> None:
     assert thinking(4096) == ({"type": "enabled", "budget_tokens": 4096}, None, 36096)
     assert thinking(4096, max_output_tokens=5000)[2] == 5000
     assert thinking(4096, model=ModelSpec(MODEL, max_output_tokens=8000))[2] == 8000
-    assert refusal(options=ProviderOptions(reasoning=1000)) == (
-        "reasoning 1000: a thinking budget is at least 1024 tokens"
-    )
+    assert refusal(options=ProviderOptions(reasoning=1000)) == "reasoning 1000: a budget of tokens is at least 1024"
     assert refusal(options=ProviderOptions(reasoning=2000), max_output_tokens=2000) == (
         "max_output_tokens 2000: it must be above the thinking budget of 2000"
     )
@@ -857,8 +855,12 @@ def test_a_model_that_knows_budgets_only_gets_a_level_as_one() -> None:
     limited = evolve(spec, max_output_tokens=8000)
     assert thinking("high", model=limited) == ({"type": "enabled", "budget_tokens": 6976}, None, 8000)
     assert http(LlmRequest("Hi", options=ProviderOptions(reasoning="high")), limited).notes == (
-        "the thinking budget is 6976 tokens, to leave room for an answer",
+        "the reasoning budget is 6976 tokens, to leave room for an answer",
     )
+    for level in ("xhigh", "max"):
+        assert thinking(level, model=spec) == ({"type": "enabled", "budget_tokens": 16384}, None, 48384)
+        asked = LlmRequest("Hi", options=ProviderOptions(reasoning=level))
+        assert http(asked, spec).notes == (f"reasoning {level} is sent as the largest budget that all models take",)
 
 
 def test_thinking_is_shown_where_asked_for() -> None:

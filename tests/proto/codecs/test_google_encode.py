@@ -217,6 +217,18 @@ def test_a_level_that_gemini_lacks_is_noted() -> None:
     assert notes("high", "budget") == ()
 
 
+@pytest.mark.parametrize(("cap", "budget"), [(1000, 500), (2048, 1024), (10_000, 8976), (30_000, 24_576)])
+@pytest.mark.parametrize("reasoning", ["high", 24_576])
+def test_thoughts_leave_room_for_an_answer(reasoning: Any, cap: int, budget: int) -> None:
+    """`maxOutputTokens` includes thoughts (WIRE 5b)."""
+    codec = GoogleGenerativeAI(compat=GoogleCompat(thinking="budget"))
+    request = LlmRequest("Hi", max_output_tokens=cap, options=ProviderOptions(reasoning=reasoning))
+    http = codec.encode(request, "m")
+    assert json.loads(http.body)["generationConfig"]["thinkingConfig"] == {"thinkingBudget": budget}
+    told = (f"the reasoning budget is {budget} tokens, to leave room for an answer",)
+    assert http.notes == (() if budget == 24_576 else told)
+
+
 def test_thoughts_are_shown_when_asked_for() -> None:
     assert config(options=ProviderOptions(expose_thinking=True)) == {"thinkingConfig": {"includeThoughts": True}}
     assert config(options=ProviderOptions(expose_thinking=False, reasoning=None)) is None
