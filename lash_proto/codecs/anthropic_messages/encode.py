@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field
 
-from ...cache import MAX_MARKERS, Slot, ephemeral, place_markers
+from ...cache import Slot, ephemeral, place_markers
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import AssistantMessage, JsonObject, LlmRequest, ProviderTool, TextPart, ToolCallPart, ToolDefinition
@@ -109,7 +109,7 @@ class Encoding:
         tools: list[JsonDict] = []
         for tool in self.request.tools:
             tools.append(dict(tool.data) if isinstance(tool, ProviderTool) else self._tool(tool))
-            if self.talk.compat.tool_markers and not tools[-1].get("defer_loading"):  # a marker there is refused
+            if self.talk.compat.tool_markers:
                 self.slots.append(Slot(tools[-1], "tool"))
         names = [tool["name"] for tool in tools if "name" in tool]
         choice = self._tool_choice(names)
@@ -294,9 +294,8 @@ class Encoding:
             self.talk.note("the server decides how long it keeps the prompt cached")
         marker = ephemeral(retention, ttl=ttl)
         if marker is not None:
-            # A marker at the top level, which the caller may have put there, counts too.
-            limit = MAX_MARKERS - ("cache_control" in (self.options.get("extra_body") or {}))
-            self.talk.notes += place_markers([*self.slots, *self.talk.slots], marker, limit=limit)
+            slots = [*self.slots, *self.talk.slots]
+            self.talk.notes += place_markers(slots, marker, self.options.get("extra_body"))
 
 
 def as_anthropic(request: LlmRequest) -> AnthropicOptions:

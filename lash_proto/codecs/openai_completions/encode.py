@@ -59,7 +59,7 @@ def encode(
     body |= _tools(request, compat, notes)
     if stream and compat.tool_stream and "tools" in body:
         body["tool_stream"] = True
-    parts.write_marks(body.get("tools", []))
+    parts.write_marks(body.get("tools", []), options.get("extra_body"))
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])
     if request.output is not None:

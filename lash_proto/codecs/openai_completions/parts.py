@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import define, field
 
-from ...cache import Slot, ephemeral, place_last_marker, place_markers
+from ...cache import Slot, ephemeral, place_breakpoints, place_last_marker, place_markers
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...messages import AudioPart, CacheRetention, DocumentPart, ImagePart, Part, TextPart
 from ...values import JsonDict
 from .._encoder import data_url, encode_base64, media_type_of
-
-MAX_BREAKPOINTS: Final = 4
-"""OpenAI writes the last four (WIRE 1b)."""
 
 _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _SOUNDS: Final = {
@@ -121,24 +119,18 @@ class PartEncoder:
         self.slots.append(Slot(part, "system" if kind == "system" else "message", text=text, explicit=breakpoint))
         return part
 
-    def write_marks(self, tools: list[JsonDict]) -> None:
-        """Mark the parts that end a cached prefix: for OpenAI those that were asked for, the last ones where there are
-        too many; behind a gateway by the rules of `lash_proto.cache`."""
+    def write_marks(self, tools: list[JsonDict], extra_body: Mapping[str, Any] | None) -> None:
+        """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
         marks = self.compat.cache_marks
         marker = ephemeral(self.retention, ttl=marks == "anthropic" and self.compat.marker_ttl)
         if marker is None or marks is None:
             return
         if marks == "anthropic":
-            self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker)
-            return
-        if marks == "gemini":
+            self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker, extra_body)
+        elif marks == "gemini":
             self.notes += place_last_marker(self.slots, marker)
-            return
-        asked = [slot.target for slot in self.slots if slot.explicit]
-        if len(asked) > MAX_BREAKPOINTS:
-            self.note(f"of {len(asked)} cache breakpoints the last {MAX_BREAKPOINTS} were sent")
-        for part in asked[-MAX_BREAKPOINTS:]:
-            part["prompt_cache_breakpoint"] = {"mode": "explicit"}
+        else:
+            self.notes += place_breakpoints([slot.target for slot in self.slots if slot.explicit], extra_body)
 
 
 def sound(part: AudioPart) -> JsonDict:

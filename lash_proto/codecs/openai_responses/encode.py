@@ -87,7 +87,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
         body["instructions"] = instructions
     for number, message in enumerate(request.messages):
         items.add(message, f"messages[{number}]")
-    items.keep_latest_marks()
+    items.write_marks(options.get("extra_body"))
     body["input"] = items.items
     _tools(request, compat, body, notes)
     _output(request, options, body, notes)

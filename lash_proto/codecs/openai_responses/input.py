@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field
 
+from ...cache import place_breakpoints
 from ...compat import ResponsesCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
@@ -41,8 +42,6 @@ from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names of tools and schemas, and call ids (WIRE 1b, 12.4)."""
-
-MAX_BREAKPOINTS: Final = 4
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _DETAILS = ("auto", "low", "high", "original")
@@ -82,11 +81,9 @@ class InputItems:
         elif isinstance(message, ToolResultMessage):
             self._result(message, place)
 
-    def keep_latest_marks(self) -> None:
-        """Take away the breakpoints beyond what one request may write; the provider keeps the latest (WIRE 1b)."""
-        for part in self._marked[:-MAX_BREAKPOINTS]:
-            del part["prompt_cache_breakpoint"]
-            self._note(f"only the latest {MAX_BREAKPOINTS} cache breakpoints were sent")
+    def write_marks(self, extra_body: Mapping[str, Any] | None) -> None:
+        """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
+        self.notes += place_breakpoints(self._marked, extra_body)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -165,7 +162,6 @@ class InputItems:
 
     def _marks(self, item: JsonDict, breakpoint: bool) -> JsonDict:
         if breakpoint and self.marks:
-            item["prompt_cache_breakpoint"] = {"mode": "explicit"}
             self._marked.append(item)
         elif breakpoint and not self.compat.cache_breakpoints:
             self._note("the server has no cache breakpoints")

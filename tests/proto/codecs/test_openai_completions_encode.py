@@ -412,14 +412,29 @@ def test_markers_say_how_long_where_they_can(compat: dict[str, Any], retention: 
     assert encoded.notes == (("the server decides how long it keeps the prompt cached",) if told else ())
 
 
-def test_of_five_breakpoints_the_last_four_are_sent() -> None:
+def test_of_five_breakpoints_the_last_ones_are_sent() -> None:
     message = UserMessage([TextPart(str(n), cache_breakpoint=True) for n in range(5)])
     content = wire(message, cache_marks="anthropic")[0]["content"]
     assert ["cache_control" in part for part in content] == [False, True, True, True, True]
     assert notes(message, cache_marks="anthropic") == (
         "one cache breakpoint left out: the request can hold 4 markers, and later ones count for more",
     )
-    assert notes(message, cache_marks="openai") == ("of 5 cache breakpoints the last 4 were sent",)
+    content = wire(message, cache_marks="openai")[0]["content"]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, False, True, True, True]
+    assert notes(message, cache_marks="openai") == (
+        "2 cache breakpoints left out: the request can hold 3 beside the automatic one, and later ones count for more",
+    )
+
+
+def test_a_marker_of_the_callers_counts_on_chat_too() -> None:
+    """As on Messages (WIRE 4b): an automatic one at the top, and none on a tool that is loaded later."""
+    later = ProviderTool({"type": "function", "function": {"name": "later"}, "defer_loading": True})
+    parts = [TextPart(str(n), cache_breakpoint=True) for n in range(4)]
+    options = ProviderOptions(extra_body={"cache_control": {"type": "ephemeral"}})
+    request = LlmRequest([UserMessage(parts)], tools=[ToolDefinition("a"), later], options=options)
+    body = body_of(request, cache_marks="anthropic")
+    assert ["cache_control" in tool for tool in body["tools"]] == [True, False]
+    assert ["cache_control" in part for part in body["messages"][0]["content"]] == [False, False, True, True]
 
 
 def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:

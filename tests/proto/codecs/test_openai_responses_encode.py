@@ -325,16 +325,19 @@ def test_how_long_a_prompt_is_cached(retention: Any, lifetime: Any, sent: dict[s
     assert len(http.notes) == (1 if lifetime is None else 0)
 
 
-def test_of_many_breakpoints_the_latest_four_are_sent() -> None:
+def test_of_many_breakpoints_the_latest_are_sent() -> None:
     compat = ResponsesCompat(cache_breakpoints=True)
     parts = [TextPart(str(n), cache_breakpoint=True) for n in range(5)]
     http = encode(LlmRequest([UserMessage(parts)], system=(parts[0],)), evolve(CODEC, compat=compat))
     content = json.loads(http.body)["input"][0]["content"]
-    assert ["prompt_cache_breakpoint" in part for part in content] == [False, True, True, True, True]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, False, True, True, True]
     assert http.notes == (
         "`instructions` takes no cache breakpoint",
-        "only the latest 4 cache breakpoints were sent",
+        "2 cache breakpoints left out: the request can hold 3 beside the automatic one, and later ones count for more",
     )
+    four = ProviderOptions(extra_body={"prompt_cache_options": {"mode": "explicit"}})
+    content = body(LlmRequest([UserMessage(parts)], options=four), compat)["input"][0]["content"]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, True, True, True, True]
     without = body(LlmRequest([UserMessage(parts)], options=ProviderOptions(cache_retention="none")), compat)
     assert not any("prompt_cache_breakpoint" in part for part in without["input"][0]["content"])
 
