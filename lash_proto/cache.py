@@ -7,7 +7,8 @@ marks.
 Anthropic's rule: the first text of the system prompt, the last tool, and every breakpoint the caller set, the latest
 ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant.
 Markers that the caller wrote himself stay as they are and count: those in his tools and parts, and the automatic one at
-the top of the body, which covers the last block and so stands in for the marker on the last text.
+the top of the body, which covers the last block and so stands in for the marker on the last text. They also set how
+long ours last, because markers of an hour must come before those of five minutes.
 Gemini's, behind a gateway: one marker in all, on the last of the caller's breakpoints, else on that last text.
 OpenAI's: the caller's breakpoints alone, the latest ones. It marks the end of the prompt by itself unless the request
 says otherwise, and that marker counts. To have it is worth more than a fourth breakpoint, because it alone moves on
@@ -57,7 +58,7 @@ def place_markers(
     # Anthropic refuses a marker on a tool that is loaded later.
     slots = [slot for slot in slots if not (slot.kind == "tool" and slot.target.get("defer_loading"))]
     automatic = _said(extra_body, MARKER)
-    free = [slot for slot in slots if MARKER not in slot.target]
+    free = [slot for slot in slots if not _said(slot.target, MARKER)]
     room = max(0, MAX_MARKERS - (len(slots) - len(free)) - bool(automatic))
     asked = [slot for slot in free if slot.explicit]
     chosen = [slot for slot in free if slot.kind == "system" and slot.text][:1]
@@ -70,9 +71,36 @@ def place_markers(
     else:
         wanted = [slot for slot in free if slot.kind == "message" and slot.text][-1:]
     left_out = max(0, len(wanted) - (room - len(chosen)))
-    for slot in (*chosen, *wanted[left_out:]):
-        slot.target[MARKER] = dict(marker)
-    return _left_out(left_out if asked else 0, f"{MAX_MARKERS} markers")
+    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, automatic)
+    return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))
+
+
+def _write(
+    slots: Sequence[Slot], ours: Sequence[Slot], marker: Mapping[str, Any], automatic: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Write the markers, each for as long as the caller's own leave it: Anthropic refuses one of an hour behind one of
+    five minutes, and one on the last block that lasts another time than the automatic one (WIRE 4b)."""
+    own = [*[_said(slot.target, MARKER) for slot in slots], automatic]
+    hours = [_is_hour(marker) if marker else None for marker in own]
+    wish = _is_hour(marker)
+    moved = False
+    for place, slot in enumerate(slots):
+        if slot in ours:
+            hour = wish
+            if False in hours[:place]:
+                hour = False
+            elif True in hours[place + 1 :]:
+                hour = True
+            elif automatic and place == len(slots) - 1:
+                hour = False
+            slot.target[MARKER] = {**marker, "ttl": "1h"} if hour else {k: v for k, v in marker.items() if k != "ttl"}
+            moved = moved or hour != wish
+    note = "cache markers last as long as the caller's own let them: those of an hour come before those of five minutes"
+    return (note,) if moved else ()
+
+
+def _is_hour(marker: Mapping[str, Any]) -> bool:
+    return marker.get("ttl") == "1h"
 
 
 def place_last_marker(slots: Iterable[Slot], marker: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,8 +122,8 @@ def place_breakpoints(targets: Sequence[JsonDict], extra_body: Mapping[str, Any]
     return _left_out(left_out, f"{MAX_MARKERS - 1} beside the automatic one" if automatic else f"{MAX_MARKERS}")
 
 
-def _said(extra_body: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
-    found: Any = (extra_body or {}).get(key)
+def _said(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    found: Any = (data or {}).get(key)
     return found if isinstance(found, Mapping) else {}
 
 

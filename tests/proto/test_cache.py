@@ -93,6 +93,46 @@ def test_the_callers_automatic_marker_counts_and_stands_for_the_last_text() -> N
     assert marked(slots) == ["tool 2", "system 1", "hello"]
 
 
+HOUR = {"type": "ephemeral", "ttl": "1h"}
+OWN_RULE = "cache markers last as long as the caller's own let them: those of an hour come before those of five minutes"
+
+
+def own(mark: dict[str, Any], kind: Literal["tool", "message"] = "tool") -> Slot:
+    return Slot({"name": "own", "cache_control": mark}, kind)
+
+
+def lasting(slots: Sequence[Slot]) -> list[Any]:
+    return [slot.target["cache_control"].get("ttl", "5m") for slot in slots if "cache_control" in slot.target]
+
+
+def test_behind_a_marker_of_five_minutes_all_are() -> None:
+    """WIRE 4b: 400 for one of an hour behind one of five minutes."""
+    slots = [own(MARK), slot("system", "system"), slot("hello")]
+    assert place_markers(slots, HOUR) == (OWN_RULE,)
+    assert lasting(slots) == ["5m", "5m", "5m"]
+    slots = [slot("system", "system"), own({**MARK, "ttl": "5m"}, "message"), slot("hello")]
+    assert place_markers(slots, HOUR) == (OWN_RULE,)
+    assert lasting(slots) == ["1h", "5m", "5m"]
+
+
+def test_before_a_marker_of_an_hour_all_are() -> None:
+    slots = [slot("system", "system"), own(HOUR, "message"), slot("hello")]
+    assert place_markers(slots, MARK) == (OWN_RULE,)
+    assert lasting(slots) == ["1h", "1h", "5m"]
+    slots = [own(HOUR), slot("system", "system"), slot("hello")]
+    assert place_markers(slots, MARK) == ()
+    assert lasting(slots) == ["1h", "5m", "5m"]
+
+
+def test_the_automatic_marker_stands_last_and_another_on_its_block_lasts_as_long() -> None:
+    slots = [slot("system", "system"), slot("a", explicit=True), slot("b")]
+    assert place_markers(slots, MARK, {"cache_control": HOUR}) == (OWN_RULE,)
+    assert lasting(slots) == ["1h", "1h"]
+    slots = [slot("system", "system"), slot("a", explicit=True), slot("b", explicit=True)]
+    assert place_markers(slots, HOUR, {"cache_control": MARK}) == (OWN_RULE,)
+    assert lasting(slots) == ["1h", "1h", "5m"]
+
+
 def test_openai_marks_the_end_itself_and_three_breakpoints_more() -> None:
     """WIRE 1b: in implicit mode one and the latest three are written, in explicit mode the latest four."""
 

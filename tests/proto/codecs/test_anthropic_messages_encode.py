@@ -696,6 +696,15 @@ def test_a_server_may_take_no_marker_on_a_tool_and_none_of_an_hour() -> None:
     assert http("Hi", server(marker_ttl=False)).notes == ()
 
 
+def test_no_marker_of_an_hour_comes_behind_the_callers_of_five_minutes() -> None:
+    search = ProviderTool({"type": "web_search_20250305", "name": "web_search", "cache_control": {"type": "ephemeral"}})
+    asked = LlmRequest("Hi", tools=[search], system="Be brief.", options=ProviderOptions(cache_retention="long"))
+    mark = {"type": "ephemeral"}
+    encoded = http(asked)
+    assert marked(json.loads(encoded.body)) == [("web_search", mark), ("Be brief.", mark), ("Hi", mark)]
+    assert len(encoded.notes) == 1
+
+
 def test_what_does_not_fit_is_told() -> None:
     parts = [TextPart(name, cache_breakpoint=True) for name in "abcd"]
     fifth = LlmRequest([UserMessage(parts)], system="Be brief.")
