@@ -5,7 +5,10 @@ is made here. A marker is one more key in an object that is there anyway, so tha
 marks.
 
 Anthropic's rule: the first text of the system prompt, the last tool, and every breakpoint the caller set, the latest
-ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant.
+ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant, and
+the last tool result where one comes after it: in a tool loop whose turns hold nothing but calls the text stays where it
+is, and all that the tools have said since would be paid for anew in every turn. Only Messages has the second one. There
+a result stands in the user's message and is marked as a whole; on Chat it is a message of the tool's, and a string.
 Markers that the caller wrote himself stay as they are and count: those in his tools and parts, and the automatic one at
 the top of the body, which covers the last block and so stands in for the marker on the last text. They also set how
 long ours last, because markers of an hour must come before those of five minutes.
@@ -33,12 +36,14 @@ MARKER = "cache_control"
 @frozen(weakref_slot=False, eq=False)  # a place is itself: two may say the same
 class Slot:
     """An object of the request that can carry a marker. `text` tells a text of the user or the assistant from other
-    content, `explicit` that the caller asked for a breakpoint here."""
+    content, `result` a tool result that may be marked unasked, `explicit` that the caller asked for a breakpoint here.
+    """
 
     target: JsonDict
     kind: Literal["tool", "system", "message"]
     text: bool = False
     explicit: bool = False
+    result: bool = False
 
 
 def ephemeral(retention: CacheRetention, *, ttl: bool = True) -> JsonDict | None:
@@ -69,7 +74,8 @@ def place_markers(
     elif automatic:
         wanted = []
     else:
-        wanted = [slot for slot in free if slot.kind == "message" and slot.text][-1:]
+        said = [slot for slot in free if slot.kind == "message" and (slot.text or slot.result)]
+        wanted = [slot for slot in said if slot.text][-1:] + [slot for slot in said[-1:] if slot.result]
     left_out = max(0, len(wanted) - (room - len(chosen)))
     notes = _write(slots, [*chosen, *wanted[left_out:]], marker, automatic)
     return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))

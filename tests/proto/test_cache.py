@@ -38,6 +38,16 @@ def test_the_first_system_text_the_last_tool_and_the_last_text_are_marked() -> N
     assert marked(slots) == ["tool 2", "system 1", "answer"]
 
 
+def test_a_tool_result_behind_the_last_text_is_marked_too() -> None:
+    result = Slot({"name": "result"}, "message", result=True)
+    slots = prompt(slot("hello"), result)
+    assert place_markers(slots, MARK) == ()
+    assert marked(slots) == ["tool 2", "system 1", "hello", "result"]
+    slots = prompt(Slot({"name": "result"}, "message", result=True), slot("hello"))
+    assert place_markers(slots, MARK) == ()
+    assert marked(slots) == ["tool 2", "system 1", "hello"]
+
+
 def test_a_breakpoint_of_the_callers_stands_in_for_the_last_text() -> None:
     slots = prompt(slot("book", explicit=True), slot("question"))
     assert place_markers(slots, MARK) == ()

@@ -156,7 +156,7 @@ class Conversation:
         result: JsonDict = {"type": "tool_result", "tool_use_id": self._rules.call_id(message.tool_call_id)}
         content = message.content
         marked = not isinstance(content, str) and any(_is_breakpoint(part) for part in content)
-        self.slots.append(Slot(result, "message", explicit=marked))
+        self.slots.append(Slot(result, "message", explicit=marked, result=True))
         if isinstance(content, str):
             if content.strip():
                 result["content"] = content

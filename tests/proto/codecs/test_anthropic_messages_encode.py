@@ -656,7 +656,24 @@ def test_system_tools_and_the_last_text_are_marked() -> None:
         tools=[WEATHER, ProviderTool({"type": "web_search_20250305", "name": "web_search"}), later],
         uncached=False,
     )
-    assert marked(asked) == [("web_search", mark), ("First.", mark), ("Looking.", mark)]
+    assert marked(asked) == [("web_search", mark), ("First.", mark), ("Looking.", mark), ("tool_result", mark)]
+
+
+def test_in_a_loop_of_calls_the_last_result_is_marked_beside_the_last_text() -> None:
+    conversation: list[Message] = [UserMessage("Hi")]
+    for number in range(3):
+        conversation.append(AssistantMessage([ToolCallPart(f"toolu_{number}", "get_weather")]))
+        conversation.append(ToolResultMessage(f"toolu_{number}", f"sun {number}"))
+    messages = body(*conversation, uncached=False, tools=[WEATHER])["messages"]
+    assert [["cache_control" in block for block in message["content"]] for message in messages] == [
+        [True],
+        *[[False]] * 5,
+        [True],
+    ]
+    assert messages[-1]["content"][0]["content"] == "sun 2"
+    asked = UserMessage("And?")
+    messages = body(*conversation, asked, uncached=False, tools=[WEATHER])["messages"]
+    assert ["cache_control" in block for message in messages for block in message["content"]] == [*[False] * 7, True]
 
 
 def test_breakpoints_of_the_caller_are_marked_for_as_long_as_asked() -> None:
