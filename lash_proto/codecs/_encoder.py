@@ -234,6 +234,16 @@ def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool
     return name
 
 
+def custom_format(format: Mapping[str, Any], *, nested: bool) -> JsonDict:
+    """What a custom tool's text is held to. A grammar may be given in either form: flat, as Responses has it, or
+    nested, as Chat Completions does (WIRE 1b, 2b)."""
+    if format.get("type") != "grammar":
+        return dict(format)
+    grammar = {**format, **format.get("grammar", {})}
+    grammar = {key: value for key, value in grammar.items() if key not in ("type", "grammar")}
+    return {"type": "grammar", "grammar": grammar} if nested else {"type": "grammar", **grammar}
+
+
 def encode_base64(data: bytes) -> str:
     """Standard base64 without line breaks."""
     return base64.b64encode(data).decode("ascii")

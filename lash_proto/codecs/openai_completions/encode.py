@@ -17,6 +17,7 @@ from ...values import JsonDict
 from .._encoder import (
     check_name,
     client_request_id,
+    custom_format,
     fit_request,
     http_request,
     openai_metadata,
@@ -149,11 +150,7 @@ def _custom(tool: ToolDefinition, compat: ChatCompat) -> JsonDict:
     if tool.description:
         custom["description"] = tool.description
     if tool.format is not None:
-        format = dict(tool.format)
-        if format.get("type") == "grammar" and "grammar" not in format:
-            # Flat in Responses, nested here.
-            format = {"type": "grammar", "grammar": {key: value for key, value in format.items() if key != "type"}}
-        custom["format"] = format
+        custom["format"] = custom_format(tool.format, nested=True)
     return {"type": "custom", "custom": custom}
 
 

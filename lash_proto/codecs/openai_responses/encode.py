@@ -26,6 +26,7 @@ from .._encoder import (
     MAX_KEY,
     check_name,
     client_request_id,
+    custom_format,
     fit_request,
     http_request,
     openai_metadata,
@@ -181,7 +182,7 @@ def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
         if not compat.custom_tools:
             raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
         if tool.format is not None:
-            item["format"] = tool.format
+            item["format"] = custom_format(tool.format, nested=False)
         return item
     strict = compat.strict_tools if tool.strict is None else tool.strict
     parameters: Mapping[str, Any] = _NO_PARAMETERS if tool.parameters is None else tool.parameters

@@ -135,6 +135,19 @@ def test_a_request_with_nothing_odd_is_fine() -> None:
     check_request(LlmRequest("Hi", tools=tools, options=options))
 
 
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_grammar_is_sent_in_the_form_of_the_dialect_whichever_it_was_given_in(nested: bool) -> None:
+    """Nested in Chat, flat in Responses (WIRE 1b, 2b)."""
+    grammar = {"syntax": "lark", "definition": "start: WORD"}
+    format = {"type": "grammar", "grammar": grammar} if nested else {"type": "grammar", **grammar}
+    request = LlmRequest("Hi", tools=[ToolDefinition("say", kind="custom", format=format)])
+    chat, responses = (
+        json.loads(CODECS[f"openai-{name}"].encode(request, "m").body) for name in ("completions", "responses")
+    )
+    assert chat["tools"][0]["custom"]["format"] == {"type": "grammar", "grammar": grammar}
+    assert responses["tools"][0]["format"] == {"type": "grammar", **grammar}
+
+
 def test_a_name_is_checked_against_the_providers_rule() -> None:
     pattern = re.compile("[a-z]+")
     assert check_name("grep", pattern, "letters") == "grep"
