@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from .messages import CacheRetention
+from .messages import CacheRetention, CustomMessage, LlmRequest
 from .values import JsonDict
 
 MAX_MARKERS = 4
@@ -54,6 +54,13 @@ def ephemeral(retention: CacheRetention, *, ttl: bool = True) -> JsonDict | None
     if retention == "none":
         return None
     return {"type": "ephemeral", "ttl": "1h"} if ttl and retention == "long" else {"type": "ephemeral"}
+
+
+def has_breakpoints(request: LlmRequest) -> bool:
+    """Whether the caller set a breakpoint anywhere in what is said."""
+    said = [request.system, *(m.content for m in request.messages if not isinstance(m, CustomMessage))]
+    parts = [part for content in said if content and not isinstance(content, str) for part in content]
+    return any(getattr(part, "cache_breakpoint", False) for part in parts)
 
 
 def place_markers(

@@ -114,8 +114,6 @@ class Contents:
 
     def _user_part(self, part: Part, what: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            if part.cache_breakpoint:
-                self._note("cache breakpoints are left out: Gemini caches prompts by itself")
             return [{"text": part.text}] if part.text else []
         if isinstance(part, ImagePart):
             if part.detail not in (None, "auto"):

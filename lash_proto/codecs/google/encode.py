@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+from ...cache import has_breakpoints
 from ...compat import GoogleCompat
 from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
@@ -64,6 +65,8 @@ def generate_content(
 ) -> JsonDict:
     """The body, the model set aside. Raises UnsupportedRequest for what Gemini cannot be told."""
     notes = contents.notes
+    if options.get("cache_retention", "short") != "none" and has_breakpoints(request):
+        notes.append("cache breakpoints are left out: Gemini caches prompts by itself")
     body: JsonDict = {"contents": contents.encode(request.messages)}
     if not body["contents"]:
         raise UnsupportedRequest("messages", "there is nothing to send, and Gemini needs at least one content")

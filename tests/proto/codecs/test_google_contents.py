@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.google import GoogleGenerativeAI
@@ -22,6 +23,7 @@ from lash_proto.messages import (
     OpaquePart,
     Origin,
     Part,
+    ProviderOptions,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -147,6 +149,22 @@ def test_what_has_no_place_is_noted_once() -> None:
         "citations of a document are not asked for: Gemini has no such switch",
     )
     assert notes(UserMessage([ImagePart(url="u", detail="auto")])) == ()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LlmRequest([ToolResultMessage("c1", [TextPart("a", cache_breakpoint=True)], "f")]),
+        LlmRequest([ToolResultMessage("c1", [DocumentPart(text="a", cache_breakpoint=True)], "f")]),
+        LlmRequest([UserMessage("Hi"), AssistantMessage([TextPart("a", cache_breakpoint=True)])]),
+        LlmRequest("Hi", system=[TextPart("a", cache_breakpoint=True)]),
+    ],
+)
+def test_a_cache_breakpoint_is_noted_wherever_it_stands(request_: LlmRequest) -> None:
+    told = ("cache breakpoints are left out: Gemini caches prompts by itself",)
+    assert GoogleGenerativeAI().encode(request_, "gemini-3").notes == told
+    uncached = evolve(request_, options=ProviderOptions(cache_retention="none"))
+    assert GoogleGenerativeAI().encode(uncached, "gemini-3").notes == ()
 
 
 def test_half_a_surrogate_pair_cannot_be_sent_and_is_replaced() -> None:
