@@ -179,6 +179,8 @@ class Conversation:
         return result
 
     def _image_source(self, part: ImagePart) -> JsonDict:
+        if part.detail not in (None, "auto"):
+            self.note("the detail of pictures is left out: the Messages API has none")
         if part.data is not None:
             media_type = media_type_of(part, IMAGES, "image")
             return {"type": "base64", "media_type": media_type, "data": encode_base64(part.data)}

@@ -130,6 +130,8 @@ class Contents:
     def _document(self, part: DocumentPart) -> list[JsonDict]:
         if part.citations:
             self._note("citations of a document are not asked for: Gemini has no such switch")
+        if part.name is not None:
+            self._note("the names of documents are left out: Gemini is not told them")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
             data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}

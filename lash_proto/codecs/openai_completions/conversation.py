@@ -23,6 +23,7 @@ from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
     AudioPart,
+    DocumentPart,
     ImagePart,
     Message,
     OpaquePart,
@@ -117,6 +118,8 @@ class Conversation:
             for part in message.content:
                 if isinstance(part, ImagePart):
                     self._pictures.append(self.parts.image(part))
+                elif isinstance(part, DocumentPart) and part.text is not None:
+                    content += self.parts.document(part, "tool")
                 elif not isinstance(part, TextPart):
                     raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", "only text and images")
                 elif (text := self.parts.text(part, "tool")) is not None:

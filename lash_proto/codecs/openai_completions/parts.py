@@ -53,8 +53,7 @@ class PartEncoder:
         if isinstance(part, ImagePart):
             return [self.image(part)]
         if isinstance(part, DocumentPart):
-            context = [{"type": "text", "text": part.context}] if part.context else []
-            return [*context, self.document(part)]
+            return self.document(part)
         if isinstance(part, AudioPart):
             return [sound(part)]
         raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
@@ -85,17 +84,23 @@ class PartEncoder:
         inner = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
         return self._mark({"type": "image_url", "image_url": inner}, part.cache_breakpoint)
 
-    def document(self, part: DocumentPart) -> JsonDict:
-        """A document as a file part; plain text as text."""
+    def document(self, part: DocumentPart, kind: _Kind = "user") -> list[JsonDict]:
+        """A document as a file part, plain text as text; before it what is said of it."""
+        context = [{"type": "text", "text": part.context}] if part.context else []
         if part.citations:
             self.note("a document's citations cannot be asked for")
-        if part.text is not None:
-            self.note("a document of plain text was sent as text")
-            if not part.text:
-                raise UnsupportedRequest("a document", "its text is empty")
-            return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint)
+        if part.name is not None and (part.text is not None or part.file_id is not None and not self.compat.mistral):
+            self.note("the name of a document that is sent as text or by its id is left out")
+        if part.text is None:
+            return [*context, self._mark(self._file(part), part.cache_breakpoint)]
+        self.note("a document of plain text was sent as text")
+        if not part.text:
+            raise UnsupportedRequest("a document", "its text is empty")
+        return [*context, self._mark({"type": "text", "text": part.text}, part.cache_breakpoint, kind)]
+
+    def _file(self, part: DocumentPart) -> JsonDict:
         if self.compat.mistral:
-            return self._mark(_mistral_document(part), part.cache_breakpoint)
+            return _mistral_document(part)
         if part.file_id is not None:
             file = {"file_id": part.file_id}
         elif part.data is not None:
@@ -104,7 +109,7 @@ class PartEncoder:
             file = {"filename": part.name or default, "file_data": data_url(media_type, part.data)}
         else:
             raise UnsupportedRequest("a document", "Chat Completions takes bytes or a file id, and no URL")
-        return self._mark({"type": "file", "file": file}, part.cache_breakpoint)
+        return {"type": "file", "file": file}
 
     def note(self, what: str) -> None:
         """What was changed without harm, once."""

@@ -184,6 +184,8 @@ class InputItems:
     def _file(self, part: DocumentPart, place: str) -> JsonDict:
         if part.citations:
             self._note("Responses cannot be asked for citations of a document")
+        if part.name is not None and part.text is None and part.data is None:
+            self._note("the name of a document that is sent by URL or id is left out")
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
             item["filename"] = part.name or "document.txt"

@@ -250,6 +250,12 @@ def test_a_document_has_a_title_a_context_and_may_be_cited() -> None:
     ]
 
 
+def test_the_detail_of_a_picture_is_noted() -> None:
+    told = ("the detail of pictures is left out: the Messages API has none",)
+    assert notes(UserMessage([ImagePart(url="https://a.b/c", detail="low")])) == told
+    assert notes(UserMessage([ImagePart(url="https://a.b/c", detail="auto")])) == ()
+
+
 def test_a_block_of_the_callers_own_goes_as_it_stands() -> None:
     upload = {"type": "container_upload", "file_id": "file_1"}
     assert user(OpaquePart("container_upload", upload)) == [upload]

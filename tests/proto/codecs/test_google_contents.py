@@ -142,11 +142,12 @@ def test_empty_texts_beside_others_are_left_out() -> None:
 def test_what_has_no_place_is_noted_once() -> None:
     assert notes(
         UserMessage([TextPart("a", cache_breakpoint=True), ImagePart(url="u", detail="high")]),
-        UserMessage([TextPart("a", cache_breakpoint=True), DocumentPart(text="d", citations=True)]),
+        UserMessage([TextPart("a", cache_breakpoint=True), DocumentPart(text="d", name="n", citations=True)]),
     ) == (
         "cache breakpoints are left out: Gemini caches prompts by itself",
         "the detail of pictures is left out: GoogleOptions.media_resolution sets it for all of them",
         "citations of a document are not asked for: Gemini has no such switch",
+        "the names of documents are left out: Gemini is not told them",
     )
     assert notes(UserMessage([ImagePart(url="u", detail="auto")])) == ()
 

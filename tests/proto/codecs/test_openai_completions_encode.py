@@ -343,6 +343,26 @@ def test_what_is_lost_of_a_document_is_noted() -> None:
         "a document's citations cannot be asked for",
         "a document of plain text was sent as text",
     )
+    name = "the name of a document that is sent as text or by its id is left out"
+    assert notes(UserMessage([DocumentPart(text="x", name="a.md")])) == (
+        name,
+        "a document of plain text was sent as text",
+    )
+    assert notes(UserMessage([DocumentPart(file_id="file-1", name="a.pdf")])) == (name,)
+    assert notes(UserMessage([DocumentPart(b"pdf", "application/pdf", name="a.pdf")])) == ()
+
+
+def test_a_tool_gives_back_a_document_of_plain_text_as_text() -> None:
+    call = AssistantMessage([ToolCallPart("c", "f")])
+    found = DocumentPart(text="plain", context="From the web.")
+    message = wire(HI, call, ToolResultMessage("c", [TextPart("One."), found]))[2]
+    assert message["content"] == [
+        {"type": "text", "text": "One."},
+        {"type": "text", "text": "From the web."},
+        {"type": "text", "text": "plain"},
+    ]
+    with pytest.raises(UnsupportedRequest, match="a DocumentPart in a tool result: only text and images"):
+        wire(HI, call, ToolResultMessage("c", [DocumentPart(b"pdf", "application/pdf")]))
 
 
 # --- cache marks -----------------------------------------------------------------------------------------------------

@@ -466,6 +466,10 @@ def test_citations_of_documents_cannot_be_asked_for() -> None:
         [UserMessage([DocumentPart(text="a", citations=True), DocumentPart(text="b", citations=True)])]
     )
     assert encode(request).notes == ("Responses cannot be asked for citations of a document",)
+    for held in (DocumentPart(url="https://a.b/c", name="a.pdf"), DocumentPart(file_id="file-1", name="a.pdf")):
+        told = ("the name of a document that is sent by URL or id is left out",)
+        assert encode(LlmRequest([UserMessage([held])])).notes == told
+    assert encode(LlmRequest([UserMessage([DocumentPart(text="x", name="a.md")])])).notes == ()
 
 
 def test_items_and_parts_of_the_dialect_itself_go_as_they_are() -> None:
