@@ -361,7 +361,9 @@ def test_a_tool_gives_back_a_document_of_plain_text_as_text() -> None:
         {"type": "text", "text": "From the web."},
         {"type": "text", "text": "plain"},
     ]
-    with pytest.raises(UnsupportedRequest, match="a DocumentPart in a tool result: only text and images"):
+    with pytest.raises(
+        UnsupportedRequest, match="a DocumentPart in a tool result: only text, images and documents of text"
+    ):
         wire(HI, call, ToolResultMessage("c", [DocumentPart(b"pdf", "application/pdf")]))
 
 
@@ -1083,7 +1085,7 @@ ENCODED = {"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n
 def test_results_are_strings_or_lists_of_text() -> None:
     results = (ToolResultMessage("a", "1"), ToolResultMessage("b", [TextPart("2"), TextPart("3")], "g"))
     assert wire(HI, ASKED, *results, tool_result_name=True)[2:] == [
-        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "tool", "tool_call_id": "a", "content": "1", "name": "f"},
         {
             "role": "tool",
             "tool_call_id": "b",
@@ -1092,6 +1094,9 @@ def test_results_are_strings_or_lists_of_text() -> None:
         },
     ]
     assert "name" not in wire(HI, ASKED, *results)[3]
+    # Of a call that is not in the conversation the result itself has to know.
+    alone = wire(HI, ToolResultMessage("z", "1", "h"), ToolResultMessage("y", "2"), tool_result_name=True)[1:]
+    assert [message.get("name") for message in alone] == ["h", None]
     assert wire(HI, ASKED, ToolResultMessage("a", [TextPart("")]))[2]["content"] == ""
 
 
