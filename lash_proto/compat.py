@@ -145,6 +145,9 @@ class ChatCompat(Value):
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
     """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    show_reasoning: Mapping[str, Any] | None = None
+    """The body fields by which `expose_thinking` asks for readable reasoning; `{}`: the server shows it unasked. None:
+    there is no such field, which is noted."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
     reasoning_as_text: bool = False

@@ -42,7 +42,13 @@ _DIALECTS: Final[Mapping[str, tuple[str, Any]]] = {
     "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None)),
     CHAT: (
         "openai-completions",
-        ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False, budget_field="thinking_budget"),
+        ChatCompat(
+            prompt_cache_key=False,
+            cache_lifetime=None,
+            custom_tools=False,
+            budget_field="thinking_budget",
+            show_reasoning={},
+        ),
     ),
 }
 

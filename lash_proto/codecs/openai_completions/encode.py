@@ -66,8 +66,10 @@ def encode(
     if request.output is not None:
         body["response_format"] = _response_format(request.output, compat, notes)
     body |= thinking_fields(compat, options.get("reasoning"), notes)
-    if options.get("expose_thinking") and compat.thinking_format == "openai":
-        notes.append("the server has no switch that shows reasoning")
+    if options.get("expose_thinking"):
+        body |= compat.show_reasoning or {}
+        if compat.show_reasoning is None:
+            notes.append("the server has no switch that shows reasoning")
     if tier := options.get("service_tier"):
         body["service_tier"] = tier
     if request.metadata:

@@ -840,7 +840,10 @@ def test_a_level_that_only_means_on_is_noted() -> None:
 def test_readable_reasoning_cannot_be_asked_of_openai() -> None:
     request = with_options(expose_thinking=True)
     assert encode(request).notes == ("the server has no switch that shows reasoning",)
-    assert encode(request, thinking_format="openrouter").notes == ()
+    assert encode(request, show_reasoning={}).notes == ()
+    shown = encode(request, show_reasoning={"include_reasoning": True})
+    assert (json.loads(shown.body)["include_reasoning"], shown.notes) == (True, ())
+    assert b"include_reasoning" not in encode(LlmRequest("Hi"), show_reasoning={"include_reasoning": True}).body
 
 
 # --- assistant messages ----------------------------------------------------------------------------------------------
