@@ -11,7 +11,7 @@ from ...http import HttpRequest
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...values import JsonDict
 from .._encoder import check_model, data_url, http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._pictures import PICTURES, notes_on, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
 _SIZES: Final = (
@@ -41,7 +41,7 @@ def encode(request: ImageRequest, model: str, *, stream: bool) -> HttpRequest:
         body["image_config"] = config
     if stream:
         body["stream"] = True
-    return http_request("/chat/completions", body, options, stream=stream)
+    return http_request("/chat/completions", body, options, stream=stream, notes=notes_on(options))
 
 
 def _image_config(request: ImageRequest) -> JsonDict:

@@ -27,6 +27,7 @@ from lash_proto.messages import (
     LlmRequest,
     ProviderOptions,
     ProviderTool,
+    TextPart,
     ToolCallPart,
     ToolDefinition,
 )
@@ -146,6 +147,20 @@ def test_a_grammar_is_sent_in_the_form_of_the_dialect_whichever_it_was_given_in(
     )
     assert chat["tools"][0]["custom"]["format"] == {"type": "grammar", "grammar": grammar}
     assert responses["tools"][0]["format"] == {"type": "grammar", **grammar}
+
+
+@pytest.mark.parametrize("api", [api for api in CODECS if api.endswith("images")])
+@pytest.mark.parametrize("prompt", ["A cat.", [TextPart("A cat."), ImagePart(b"png", "image/png")]])
+def test_what_means_nothing_to_pictures_is_noted(api: str, prompt: Any) -> None:
+    options = ProviderOptions(reasoning="high", expose_thinking=True, service_tier="flex", cache_retention="long")
+    codec: Any = CODECS[api]
+    http = codec.encode(ImageRequest(prompt, options=options), "m")
+    assert http.notes == tuple(
+        f"{name} is left out: it means nothing to a call for pictures"
+        for name in ("reasoning", "expose_thinking", "service_tier", "cache_retention")
+    )
+    plain = ProviderOptions(reasoning=None, expose_thinking=False, cache_retention="none")
+    assert codec.encode(ImageRequest(prompt, options=plain), "m") == codec.encode(ImageRequest(prompt), "m")
 
 
 def test_a_name_is_checked_against_the_providers_rule() -> None:
