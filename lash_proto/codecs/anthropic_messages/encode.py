@@ -12,6 +12,7 @@ Decisions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +39,15 @@ MIN_BUDGET: Final = 1024
 _NO_SAMPLING: Final = "2026-10-21"
 _INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
 _EAGER: Final = "fine-grained-tool-streaming-2025-05-14"
+_COMPACTION: Final = "compact-2026-01-12"
+# The betas without which a field is refused, or a value of it (WIRE 4a, 4b).
+_BETAS: Final = {
+    "mcp_servers": "mcp-client-2025-11-20",
+    "context_management": "context-management-2025-06-27",
+    "speed fast": "fast-mode-2026-02-01",
+    "display updates": "thinking-display-updates-2026-08-18",
+}
+_DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}")
 # The reference client's budgets for levels; it knows none above high.
 _BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384}
 # Between tool calls a model may think more than one answer has room for (WIRE 4b): a budget is judged below.
@@ -90,6 +100,7 @@ class Encoding:
         for name in _PLAIN:
             if self.options.get(name):
                 body[name] = self.options.get(name)
+        self._add_betas()
         if self.stream:
             body["stream"] = True
         self._add_markers()
@@ -287,6 +298,17 @@ class Encoding:
             container = self.talk.container.get("id")
         if container is not None:
             self.body["container"] = container
+
+    def _add_betas(self) -> None:
+        """Name the betas that the body needs, unless the caller named one of the same kind with another date."""
+        body = self.body
+        said = {*body, f"speed {body.get('speed')}", f"display {body.get('thinking', {}).get('display')}"}
+        needed = [beta for field, beta in _BETAS.items() if field in said]
+        edits = body.get("context_management", {}).get("edits", ())
+        if any(edit.get("type") == "compact_20260112" for edit in edits):
+            needed.append(_COMPACTION)
+        named = {_DATE.sub("", beta) for beta in self.talk.betas}
+        self.talk.betas += [beta for beta in needed if _DATE.sub("", beta) not in named]
 
     def _add_markers(self) -> None:
         retention, ttl = self.options.get("cache_retention", "short"), self.talk.compat.marker_ttl

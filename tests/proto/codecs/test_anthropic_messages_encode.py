@@ -113,6 +113,28 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     assert CODECS["anthropic-messages"].encode(request, MODEL) == http(request)
 
 
+@pytest.mark.parametrize(
+    ("options", "betas"),
+    [
+        ({"mcp_servers": [{"type": "url", "name": "s", "url": "https://s.test"}]}, "mcp-client-2025-11-20"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context-management-2025-06-27"),
+        (
+            {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+            "context-management-2025-06-27,compact-2026-01-12",
+        ),
+        ({"speed": "fast"}, "fast-mode-2026-02-01"),
+        ({"speed": "standard"}, None),
+        ({"thinking_display": "updates", "reasoning": "low"}, "thinking-display-updates-2026-08-18"),
+        ({"thinking_display": "summarized", "reasoning": "low"}, None),
+        ({"mcp_servers": [{}], "betas": ["mcp-client-2026-09-15"]}, "mcp-client-2026-09-15"),
+    ],
+)
+def test_a_field_of_a_beta_brings_its_name(options: dict[str, Any], betas: str | None) -> None:
+    """WIRE 4a, 4b."""
+    request = LlmRequest("Hi", options=AnthropicOptions(**options))
+    assert dict(http(request).headers).get("anthropic-beta") == betas
+
+
 def test_betas_come_from_codec_options_and_what_the_content_needs() -> None:
     codec = AnthropicMessages(betas=("oauth-2025-04-20",), version="2026-10-21")
     options = AnthropicOptions(betas=["mcp-client-2026-09-15", "oauth-2025-04-20"])
