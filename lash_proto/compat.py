@@ -293,9 +293,13 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    budget_thinking: bool = True
+    """False: the model refuses thinking budgets (Claude 4.7 and newer, WIRE 4b)."""
     effort_words: Mapping[str, Any] | None = None
     """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
     of a model that always thinks."""
+    efforts_without_thinking: tuple[str, ...] | None = None
+    """The efforts that go together with thinking switched off; None: all. Opus 5 refuses xhigh and max (WIRE 4b)."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False

@@ -5,6 +5,8 @@ Decisions.
   than the model's own limit.
 - A level of reasoning is adaptive thinking and an effort, a number is a budget. Models that know budgets only
   (`AnthropicCompat.adaptive_thinking`) get the level as one.
+- How to show thinking is a member of `thinking`. Where no reasoning is asked for it is sent only for a model that is
+  known to think by default (`Capability.default_level`); to others it would switch thinking on.
 - The system prompt is always a list of blocks, for the reason that content is.
 - What two fields together make the server refuse is refused here, where the API's documentation says so for all models;
   what depends on the model is for the server to judge.
@@ -211,16 +213,23 @@ class Encoding:
     def _add_thinking(self) -> int:
         """`thinking` and the effort; returns the budget, 0 where there is none."""
         said = self.options.get("reasoning")
+        compat = self.talk.compat
         budget = 0
-        if self.options.get("effort"):
-            self.config["effort"] = self.options.get("effort")
+        effort = self.options.get("effort")
+        if effort:
+            self.config["effort"] = effort
         if said == "off":
+            known = compat.efforts_without_thinking
+            if effort and known is not None and effort not in known:
+                raise UnsupportedRequest(f"effort {effort!r}", f"with reasoning off it is one of {', '.join(known)}")
             self.body["thinking"] = {"type": "disabled"}
         elif isinstance(said, int):
+            if not compat.budget_thinking:
+                raise UnsupportedRequest(f"reasoning {said}", "the model takes levels and no budget")
             budget = said
         elif said is not None:
             self.body["thinking"] = {"type": "adaptive"}
-            word = (self.talk.compat.effort_words or {}).get(said, said)
+            word = (compat.effort_words or {}).get(said, said)
             if word == "minimal":
                 word = "low"
                 self.talk.note("reasoning minimal is sent as low, the least effort there is")
@@ -235,11 +244,18 @@ class Encoding:
         display = self.options.get("thinking_display") or (
             "summarized" if self.options.get("expose_thinking") else None
         )
-        if display and said not in (None, "off"):
+        if display and said is None and self._thinks_unasked():
+            self.body["thinking"] = {"type": "adaptive", "display": display}
+        elif display and said not in (None, "off"):
             self.body["thinking"]["display"] = display
         elif display:
             self.talk.note("how to show thinking is not said without a reasoning level or budget")
         return budget
+
+    def _thinks_unasked(self) -> bool:
+        known = self.spec.capability
+        unasked = known is not None and (known.mandatory or known.default_level not in (None, "off"))
+        return unasked and self.talk.compat.adaptive_thinking
 
     def _add_max_tokens(self, budget: int) -> None:
         limit = self.request.max_output_tokens

@@ -35,7 +35,7 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
-from lash_proto.models import ModelSpec
+from lash_proto.models import Capability, ModelSpec
 from lash_proto.values import from_json
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, decode, find_recordings, read_items
 
@@ -925,6 +925,33 @@ def test_thinking_is_shown_where_asked_for() -> None:
     assert notes(options=ProviderOptions(expose_thinking=True)) == (
         "how to show thinking is not said without a reasoning level or budget",
     )
+
+
+@pytest.mark.parametrize("known", [Capability(default_level="high"), Capability(mandatory=True)])
+def test_a_model_that_thinks_by_default_is_told_how_to_show_it(known: Capability) -> None:
+    spec = ModelSpec(MODEL, capability=known)
+    assert thinking(None, model=spec, knobs={"expose_thinking": True})[:2] == (
+        {"type": "adaptive", "display": "summarized"},
+        None,
+    )
+    assert thinking(None, model=spec)[0] is None
+    older = evolve(spec, compat=AnthropicCompat(adaptive_thinking=False))
+    assert thinking(None, model=older, knobs={"expose_thinking": True})[0] is None
+    unthinking = ModelSpec(MODEL, capability=Capability(default_level="off"))
+    assert thinking(None, model=unthinking, knobs={"expose_thinking": True})[0] is None
+
+
+def test_newer_models_take_no_budget_and_no_high_effort_without_thinking() -> None:
+    """WIRE 4b, model notes: Opus 5 and 4.7 and newer."""
+    flags = AnthropicCompat(budget_thinking=False, efforts_without_thinking=("low", "medium", "high"))
+    opus = ModelSpec(MODEL, flags)
+    with pytest.raises(UnsupportedRequest, match="reasoning 4096: the model takes levels and no budget"):
+        thinking(4096, model=opus)
+    assert thinking("high", model=opus)[:2] == ({"type": "adaptive"}, {"effort": "high"})
+    with pytest.raises(UnsupportedRequest, match="effort 'max': with reasoning off it is one of low, medium, high"):
+        thinking("off", model=opus, knobs={"effort": "max"})
+    assert thinking("off", model=opus, knobs={"effort": "high"})[:2] == ({"type": "disabled"}, {"effort": "high"})
+    assert thinking("off", knobs={"effort": "max"})[1] == {"effort": "max"}
 
 
 def test_a_budget_is_left_out_where_calls_made_without_thinking_are_answered() -> None:
