@@ -62,10 +62,7 @@ def http_request(
     notes: Iterable[str] = (),
 ) -> HttpRequest:
     """A POST of this body, with the caller's extra body and headers merged in last."""
-    try:
-        text = dump_json(merge_patch(body, options.get("extra_body") or {}))
-    except (ValueError, TypeError) as error:
-        raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
+    text = body_text(merge_patch(body, options.get("extra_body") or {}))
     merged = merge_headers(
         (("content-type", "application/json"), ("accept", "text/event-stream" if stream else "application/json")),
         headers,
@@ -73,6 +70,14 @@ def http_request(
     )
     plain = tuple((name, value) for name, value in merged if isinstance(value, str))
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
+
+
+def body_text(body: JsonDict) -> str:
+    """A body as JSON, or UnsupportedRequest where it holds what JSON cannot say."""
+    try:
+        return dump_json(body)
+    except (ValueError, TypeError) as error:
+        raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
 
 
 def check_model(id: str) -> None:

@@ -7,6 +7,7 @@ Gemini is asked is for `GoogleCompat` to say; nothing is read out of a model's n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import ClassVar
 
 from attrs import frozen
@@ -16,7 +17,7 @@ from ...http import HttpRequest
 from ...messages import LlmRequest
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import fit_request, http_request
+from .._encoder import body_text, fit_request, http_request
 from .contents import Contents
 from .decode import GoogleDecoder
 from .encode import generate_content, model_resource, numbers_of
@@ -75,13 +76,13 @@ class GoogleCodeAssist:
         contents = Contents(self.api, self.provider, spec.id, compat)
         request = fit_request(request, spec, contents.notes, numbers_of(compat))
         inner = generate_content(request, contents, request.options, compat)
-        if request.session_id is not None:
+        if request.session_id:
             inner["session_id"] = request.session_id
         body: JsonDict = {"model": spec.id.removeprefix("models/")}
-        if self.project is not None:
+        if self.project and self.project.strip():
             body["project"] = self.project
-        if request.request_id is not None:
-            body["user_prompt_id"] = request.request_id
+        # Required (WIRE 5a). Made from the prompt, so that the same request is the same bytes.
+        body["user_prompt_id"] = request.request_id or sha256(body_text(inner).encode()).hexdigest()[:32]
         body["request"] = inner
         path = f"/v1internal:{_method(stream)}"
         return http_request(path, body, request.options, stream=stream, notes=contents.notes)

@@ -105,7 +105,20 @@ def test_code_assist_wraps_the_request() -> None:
 def test_code_assist_leaves_out_what_it_is_not_told() -> None:
     http = GoogleCodeAssist().encode(LlmRequest("Hi"), "gemini-3", stream=False)
     assert http.path == "/v1internal:generateContent"
-    assert list(json.loads(http.body)) == ["model", "request"]
+    made = json.loads(http.body)
+    # printf %s '{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}' | sha256sum | cut -c -32
+    prompt = "de509063eec4a1becb9839bde561d72f"
+    assert made == {
+        "model": "gemini-3",
+        "user_prompt_id": prompt,
+        "request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
+    }
+    nothing = LlmRequest("Hi", session_id="", request_id="")
+    assert GoogleCodeAssist(project=" ").encode(nothing, "gemini-3", stream=False) == http
+    other = json.loads(GoogleCodeAssist().encode(LlmRequest("Hello"), "gemini-3").body)
+    assert other["user_prompt_id"] != prompt
+    with pytest.raises(UnsupportedRequest, match="request: it holds a value that JSON cannot say"):
+        GoogleCodeAssist().encode(LlmRequest("Hi", temperature=float("nan")), "gemini-3")
 
 
 def test_both_codecs_are_found_by_their_names() -> None:
