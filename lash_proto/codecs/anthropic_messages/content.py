@@ -7,7 +7,7 @@ Decisions.
   `is_error` a result takes text alone), then the rest. A message once encoded grows only at its end as long as results
   are appended before what follows them.
 - Blank text is left out, for the server refuses it (it takes back its own); thinking at the very end of an assistant
-  message too.
+  message too. A turn that paused (`pause_turn`) goes back unchanged, thinking at its end and all, until a user speaks.
 - Parts from another provider or model go as the text they hold, or not at all; a note tells of each kind left out.
 """
 
@@ -126,6 +126,10 @@ class Conversation:
             if not blocks:
                 raise UnsupportedRequest("user message", "it needs content: blank text is refused")
             content += blocks
+        if content and self.messages and self.messages[-1]["role"] == "assistant":
+            self._drop_last_thinking(self.messages[-1]["content"])
+            if not self.messages[-1]["content"]:
+                self.messages.pop()
         self._append("user", content)
 
     def _user_blocks(self, content: str | tuple[Part, ...], where: str) -> list[JsonDict]:
@@ -238,11 +242,15 @@ class Conversation:
                 if block["type"] not in _THINKING:
                     is_text = isinstance(part, TextPart) and not part.text.isspace()
                     slots.append(Slot(block, "message", is_text, is_text and _is_breakpoint(part)))
+        if message.stop_reason != "pause":
+            self._drop_last_thinking(blocks)
+        self.slots += slots
+        return blocks
+
+    def _drop_last_thinking(self, blocks: list[JsonDict]) -> None:
         while blocks and blocks[-1]["type"] in _THINKING:
             blocks.pop()
             self.note("thinking at the end of an assistant message is left out: the server refuses it there")
-        self.slots += slots
-        return blocks
 
     def _assistant_block(self, part: Part) -> JsonDict | None:
         if isinstance(part, TextPart):
@@ -328,8 +336,12 @@ def _is_breakpoint(part: Part) -> bool:
 
 
 def needs_container(messages: Sequence[Message]) -> bool:
-    """Whether a call of the last assistant message was made by code that still runs in a container."""
-    last = next((m for m in reversed(messages) if isinstance(m, AssistantMessage)), None)
+    """Whether the turn is to go on in a container: it paused and nobody spoke since, or code in it called a tool and
+    waits."""
+    said = [m for m in messages if not isinstance(m, CustomMessage)]
+    if said and isinstance(said[-1], AssistantMessage) and said[-1].stop_reason == "pause":
+        return True
+    last = next((m for m in reversed(said) if isinstance(m, AssistantMessage)), None)
     return last is not None and any(
         get_str(get_dict(part.provider_data, "caller"), "type") not in (None, "direct")
         for part in last.content

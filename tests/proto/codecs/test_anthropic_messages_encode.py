@@ -617,6 +617,32 @@ def test_a_streamed_reply_goes_back_as_the_blocks_it_was() -> None:
     assert replayed(items["refusal"]) == [{"type": "text", "text": "Hello"}]
 
 
+def test_a_paused_turn_goes_on_in_its_container_and_with_all_it_thought() -> None:
+    """WIRE 4f: send the assistant's content back unchanged."""
+    use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {"command": "ls"}}
+    thought = ReasoningPart("Hm.", origin=OURS, provider_data={"type": "thinking", "signature": "sig"})
+    paused = AssistantMessage(
+        [OpaquePart("server_tool_use", use, OURS), thought, OpaquePart("container", {"id": "container_1"}, OURS)],
+        stop_reason="pause",
+    )
+    thinking = {"type": "thinking", "signature": "sig", "thinking": "Hm."}
+    asked = body(UserMessage("Hi"), paused)
+    assert asked["container"] == "container_1"
+    assert asked["messages"][1] == {"role": "assistant", "content": [use, thinking]}
+    assert notes(UserMessage("Hi"), paused) == ()
+
+    gone_on = body(UserMessage("Hi"), paused, AssistantMessage([TextPart("Done.", origin=OURS)]), UserMessage("Thanks"))
+    assert gone_on["messages"][1]["content"] == [use, thinking, {"type": "text", "text": "Done."}]
+    assert "container" not in gone_on
+
+    broken_off = body(UserMessage("Hi"), paused, UserMessage("Stop."))
+    assert broken_off["messages"][1]["content"] == [use]
+    empty = body(UserMessage("Hi"), AssistantMessage([thought], stop_reason="pause"), UserMessage("Stop."))
+    assert [message["role"] for message in empty["messages"]] == ["user"]
+    alone = body(AssistantMessage([thought], stop_reason="pause"), UserMessage("Hi"))
+    assert [message["role"] for message in alone["messages"]] == ["user"]
+
+
 def test_the_container_is_named_only_while_its_code_waits_for_a_tool() -> None:
     items = {item.name: item for item in read_items(FIXTURES / "anthropic-messages")}
     waiting = decode(items["message-in-start"], [items["message-in-start"].body]).response.message
