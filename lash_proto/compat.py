@@ -139,8 +139,8 @@ class ChatCompat(Value):
     `{"$var": "thinking.enabled"}` is true or false, "thinking.effort" the server's word for the level (for off only one
     from `effort_words`), "thinking.budget" the tokens; with `"omit_when_off": True` it is left out at off."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our levels where they differ; None for a level that it does not have. The format
-    "ant-ling" has only those that stand here."""
+    """The server's words for our levels where they differ; None for a level that it does not have. An empty word is
+    said by sending nothing (in the format "openai"); the format "ant-ling" has only those that stand here."""
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
@@ -238,7 +238,8 @@ class ResponsesCompat(Value):
     custom_tools: bool = True
     """Whether there are custom tools, with grammars or without."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, an empty
+    one for a level that is said by sending nothing."""
     min_output_tokens: int = 16
     """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
     prompt_cache_key: bool = True

@@ -195,6 +195,11 @@ def _leave_room(budget: int, cap: int | None, numbers: Numbers, notes: list[str]
     return min(budget, room)
 
 
+def unsaid(level: str) -> str:
+    """The note on a level that has an empty word."""
+    return f"reasoning {level} is said by sending nothing: the server has no word for it"
+
+
 def session_key(session_id: str) -> str:
     """A session's name as keys and headers take it, in at most 64 plain characters: itself where it fits, else its
     SHA-256."""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...values import JsonDict
+from .._encoder import unsaid
 
 _Format: TypeAlias = Callable[[ChatCompat, str, "int | None"], JsonDict]
 """From the flags, the level ("off" for none) and the budget, where one was given instead of a level."""
@@ -23,6 +24,9 @@ def thinking_fields(compat: ChatCompat, reasoning: str | int | None, notes: list
     if reasoning is None:
         return _template_fields(compat, {}) if compat.thinking_format in _TEMPLATES else {}
     level, budget = ("on", reasoning) if isinstance(reasoning, int) else (reasoning, None)
+    if compat.thinking_format == "openai" and budget is None and not _word(compat, level):
+        notes.append(unsaid(level))
+        return {}
     if budget is None and level != "off" and not _tells_effort(compat):
         notes.append(f"the server only switches reasoning on or off: level {level!r} means on")
     return _FORMATS[compat.thinking_format](compat, level, budget)

@@ -32,6 +32,7 @@ from .._encoder import (
     openai_metadata,
     session_headers,
     session_key,
+    unsaid,
 )
 from .input import NAME, InputItems
 
@@ -92,7 +93,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     body["input"] = items.items
     _tools(request, compat, body, notes)
     _output(request, options, body, notes)
-    _reasoning(options, compat, body)
+    _reasoning(options, compat, body, notes)
     _sampling(request, options, compat, body, notes)
     _cache(request, options, compat, body, notes)
     if store is not None:
@@ -227,7 +228,7 @@ def _output(request: LlmRequest, options: ProviderOptions, body: JsonDict, notes
         body["text"] = text
 
 
-def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict) -> None:
+def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict, notes: list[str]) -> None:
     level = options.get("reasoning")
     reasoning: JsonDict = {}
     if level is not None:
@@ -236,7 +237,10 @@ def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict
         if word is None:
             known = ", ".join(level for level, word in words.items() if word is not None)
             raise UnsupportedRequest(f"reasoning {level!r}", f"Responses takes a level, one of {known}")
-        reasoning["effort"] = word
+        if word:
+            reasoning["effort"] = word
+        else:
+            notes.append(unsaid(level))
     summary = _option(options, "summary") or ("auto" if options.get("expose_thinking") else None)
     if summary is not None:
         reasoning["summary"] = summary
