@@ -9,6 +9,8 @@ from attrs import evolve, fields
 
 from lash_proto.messages import ImagePart, ImageRequest, ProviderOptions, TextPart
 
+from .requests import refuse_unknown
+
 PicturePrompt: TypeAlias = str | Iterable[TextPart | ImagePart] | ImageRequest
 """What can be asked: a text, texts with pictures to start from, or a whole request."""
 
@@ -31,8 +33,6 @@ def image_request_of(
     if not issubclass(dialect, type(given)):
         raise TypeError(f"{type(given).__name__} are options of another dialect; this one takes {dialect.__name__}")
     known = {field.name for field in fields(dialect)}
-    unknown = sorted(knobs.keys() - known)
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}: neither ImageRequest nor {dialect.__name__} has it")
+    refuse_unknown(knobs, known, _REQUEST, f"neither ImageRequest nor {dialect.__name__} has it")
     merged = dialect().over(given).over(options)
     return evolve(request, options=evolve(merged, **knobs), **settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from attrs import evolve, fields
@@ -53,11 +53,36 @@ def request_of(
         raise TypeError(f"{type(options).__name__} are options of another dialect; this one takes {dialect.__name__}")
     options = dialect().over(options)
     known = {field.name for field in fields(type(options))}
-    unknown = sorted(knobs.keys() - known)
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}: neither LlmRequest nor {type(options).__name__} has it")
+    refuse_unknown(knobs, known, _REQUEST, f"neither LlmRequest nor {type(options).__name__} has it")
     settings["output"] = output_of(settings.get("output", request.output))
     return evolve(request, options=evolve(options, **knobs), **settings)
+
+
+def refuse_unknown(knobs: Mapping[str, Any], options: Collection[str], request: Collection[str], why: str) -> None:
+    """TypeError for a keyword that is none, with the one that was probably meant."""
+    unknown = sorted(knobs.keys() - options)
+    if not unknown:
+        return
+    from difflib import get_close_matches
+
+    known = sorted({*options, *request})
+    meant = [_ELSEWHERE.get(unknown[0], ""), *get_close_matches(unknown[0], known, 1)]
+    hint = next((f"; did you mean {name!r}?" for name in meant if name in known), "")
+    raise TypeError(f"unknown option {unknown[0]!r}: {why}{hint}")
+
+
+# What other clients call it.
+_ELSEWHERE = {
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "stop_sequences": "stop",
+    "reasoning_effort": "reasoning",
+    "thinking": "reasoning",
+    "response_format": "output",
+    "system_prompt": "system",
+    "instructions": "system",
+    "timeout": "total_timeout",
+}
 
 
 def provider_of(provider: ProviderHandle | str, model: Any) -> tuple[ProviderHandle, Any]:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .happenings import ToolReturned as ToolReturned
     from .happenings import Woke as Woke
     from .http import HttpRequest as HttpRequest
+    from .http import ResponseHead as ResponseHead
     from .http1 import Http1Exchange as Http1Exchange
     from .machine import Done as Done
     from .machine import Ids as Ids
@@ -138,7 +139,7 @@ _WHERE: dict[str, str] = {
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
         "handoff": "Handoff Loss",
         "happenings": "BodyEnded BodyReceived Cancelled Connected Failed HeadReceived HostAnswered ToolReturned Woke",
-        "http": "HttpRequest",
+        "http": "HttpRequest ResponseHead",
         "http1": "Http1Exchange",
         "machine": "Done Ids Machine",
         "messages": "AssistantMessage AudioPart CustomMessage DocumentPart ImagePart ImageRequest JsonObject JsonSchema"
@@ -233,6 +234,7 @@ __all__ = [
     "RefusalPart",
     "RemoteProtocolError",
     "ResponseEnd",
+    "ResponseHead",
     "ResponseStart",
     "ResponsesCompat",
     "ResponsesOptions",

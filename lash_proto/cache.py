@@ -4,8 +4,9 @@ An encoder lists the places of its request that could carry a marker, in the ord
 is made here. A marker is one more key in an object that is there anyway, so that it never changes the shape of what it
 marks.
 
-The rule: the first text of the system prompt, the last tool, and every breakpoint the caller set, the latest ones as
-far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant.
+Anthropic's rule: the first text of the system prompt, the last tool, and every breakpoint the caller set, the latest
+ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant.
+Gemini's, behind a gateway: one marker in all, on the last of the caller's breakpoints, else on that last text.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ class Slot:
     explicit: bool = False
 
 
-def ephemeral(retention: CacheRetention) -> JsonDict | None:
-    """Anthropic's marker, also taken by gateways before it: five minutes, or an hour on "long"; None on "none"."""
+def ephemeral(retention: CacheRetention, *, ttl: bool = True) -> JsonDict | None:
+    """Anthropic's marker, also taken by gateways before it: five minutes, or an hour on "long"; None on "none".
+
+    `ttl`: whether the server takes the hour.
+    """
     if retention == "none":
         return None
-    return {"type": "ephemeral", "ttl": "1h"} if retention == "long" else {"type": "ephemeral"}
+    return {"type": "ephemeral", "ttl": "1h"} if ttl and retention == "long" else {"type": "ephemeral"}
 
 
 def place_markers(
@@ -58,7 +62,22 @@ def place_markers(
     left_out = max(0, len(wanted) - (room - len(chosen)))
     for slot in (*chosen, *wanted[left_out:]):
         slot.target[key] = dict(marker)
-    if asked and left_out:
-        breakpoints = "one cache breakpoint" if left_out == 1 else f"{left_out} cache breakpoints"
-        return (f"{breakpoints} left out: the request can hold {limit} markers, and later ones count for more",)
-    return ()
+    return _left_out(left_out if asked else 0, f"{limit} markers")
+
+
+def place_last_marker(
+    slots: Iterable[Slot], marker: Mapping[str, Any], *, key: str = "cache_control"
+) -> tuple[str, ...]:
+    """Put the one marker of a request where Gemini's rule says, and tell of the breakpoints that have none."""
+    slots = list(slots)
+    asked = [slot for slot in slots if slot.explicit]
+    for slot in (asked or [slot for slot in slots if slot.kind == "message" and slot.text])[-1:]:
+        slot.target[key] = dict(marker)
+    return _left_out(len(asked) - 1, "one marker")
+
+
+def _left_out(count: int, room: str) -> tuple[str, ...]:
+    if count < 1:
+        return ()
+    breakpoints = "one cache breakpoint" if count == 1 else f"{count} cache breakpoints"
+    return (f"{breakpoints} left out: the request can hold {room}, and later ones count for more",)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .http import HeaderItems, HttpRequest
 from .messages import ImageRequest, LlmRequest
@@ -88,12 +88,12 @@ class Auth(Protocol):
 class Route:
     """Where calls go and in which dialect; on a handle's route for pictures the codec is an ImageCodec.
 
-    `headers` are the route's own, below the codec's and the caller's; `headers_for` makes more of a request. `hint` is
-    added to what a refusal (400, 401, 403, 404) says.
+    `headers` are the route's own, below the codec's and the caller's; `headers_for` makes more of a request. `hints`
+    are added to what a refusal says, by its status.
     """
 
     base_url: str
     codec: Codec
     headers: tuple[tuple[str, str], ...] = ()
     headers_for: Callable[[Any], tuple[tuple[str, str], ...]] | None = None
-    hint: str | None = None
+    hints: Mapping[int, str] = field(factory=dict[int, str])

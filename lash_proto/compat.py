@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from .values import Value
 
@@ -93,9 +93,31 @@ _GOOGLE_RULES: Final = TargetRules(
 )
 
 ThinkingFormat: TypeAlias = Literal[
-    "none", "openai", "openrouter", "deepseek", "zai", "together", "qwen", "qwen-chat-template", "string"
+    "none",
+    "openai",
+    "openrouter",
+    "deepseek",
+    "zai",
+    "together",
+    "qwen",
+    "qwen-chat-template",
+    "chat-template",
+    "baseten",
+    "string",
+    "ant-ling",
 ]
 """Ways in which Chat Completions servers are told how much to reason; what each sends stands in the encoder."""
+
+
+_VARIABLES: Final = ("thinking.enabled", "thinking.effort", "thinking.budget")
+
+
+def _check_template(compat: Any, attribute: Any, template: Mapping[str, Any] | None) -> None:
+    for name, value in (template or {}).items():
+        if isinstance(value, Mapping):
+            variable = cast("Mapping[str, Any]", value)
+            if variable.get("$var") not in _VARIABLES or not variable.keys() <= {"$var", "omit_when_off"}:
+                raise ValueError(f"template[{name!r}]: a `$var` is one of {', '.join(_VARIABLES)}")
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -115,16 +137,29 @@ class ChatCompat(Value):
     """Whether `stream_options.include_usage` is sent."""
     thinking_format: ThinkingFormat = "openai"
     """How a reasoning level or budget is written; "none": the server has no field for it."""
+    template: Mapping[str, Any] | None = field(default=None, validator=_check_template)
+    """What the formats "chat-template" and "baseten" tell the model's chat template, under the template's own names:
+    values as they are sent, in every request, and variables that follow the reasoning asked for.
+    `{"$var": "thinking.enabled"}` is true or false, "thinking.effort" the server's word for the level (for off only one
+    from `effort_words`), "thinking.budget" the tokens; with `"omit_when_off": True` it is left out at off."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our levels where they differ; None for a level that it does not have."""
+    """The server's words for our levels where they differ; None for a level that it does not have. The format
+    "ant-ling" has only those that stand here."""
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
-    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
+    `thinking_budget_tokens` (llama.cpp)."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
+    reasoning_as_text: bool = False
+    """True: its own reasoning goes back as text at the head of what it said, in a content of parts and without tags, to
+    a server that knows no field for it."""
     reasoning_content_required: bool = False
-    """Every assistant message needs `reasoning_content`, if need be an empty one (DeepSeek with tools)."""
+    """Every assistant message needs `reasoning_content`, if need be the one below (DeepSeek with tools, Moonshot)."""
+    reasoning_filler: str = ""
+    """What stands for reasoning that a message does not have; Moonshot takes an empty one for none
+    (earendil-works/pi#4178)."""
     tool_result_name: bool = False
     """Tool messages carry the tool's `name`."""
     assistant_after_tool_result: bool = False
@@ -133,6 +168,8 @@ class ChatCompat(Value):
     """Assistant content is `""` where it would be null."""
     tools_with_history: bool = False
     """`tools: []` is sent where the history has calls and the request no tools (LiteLLM before Anthropic)."""
+    tool_stream: bool = False
+    """Whether a stream with tools says `tool_stream`: z.ai streams a call's arguments only then (WIRE 2h)."""
     strict_tools: bool = True
     """Whether a tool may say `strict`."""
     custom_tools: bool = True
@@ -143,10 +180,23 @@ class ChatCompat(Value):
     """Whether there is a `seed`; DeepSeek has none (WIRE 2h)."""
     prompt_cache_key: bool = True
     """Whether `session_id` is sent as `prompt_cache_key`."""
-    cache_marks: Literal["openai", "anthropic"] | None = None
-    """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), `cache_control`."""
+    cache_marks: Literal["openai", "anthropic", "gemini"] | None = None
+    """How a cache breakpoint is written on a part: `prompt_cache_breakpoint` (GPT-5.6 and later), or `cache_control` as
+    gateways take it for Claude ("anthropic") and for Gemini ("gemini": one in a request, without a `ttl`)."""
+    marker_ttl: bool = True
+    """Whether Anthropic's markers may say `ttl: "1h"`; False: a long cache is marked as a short one."""
+    cache_lifetime: Literal["retention", "options"] | None = "retention"
+    """How a long cache is asked for, unless markers do it: `prompt_cache_retention`, or `prompt_cache_options` (GPT-5.6
+    and later); None: the server has neither."""
     session_headers: tuple[str, ...] = ()
-    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
+    """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter),
+    `x-session-affinity`."""
+    store: bool | None = None
+    """The `store` that is sent where the options say nothing. None: none is sent, which means False to OpenAI (WIRE 2b)
+    and most other servers would not know it (WIRE 2h)."""
+    body: Mapping[str, Any] | None = None
+    """Fields that every request to the server has, less those that the request says itself: what a server takes beside
+    the dialect, as OpenRouter's `provider`, `providerOptions` of Vercel's gateway, vLLM's `priority` (WIRE 2h)."""
     mistral: bool = False
     """Mistral's own words: `random_seed`, `any` for required, `document_url`, call ids of nine letters and digits."""
     demoted_reasoning: bool = True
@@ -162,7 +212,7 @@ class ChatCompat(Value):
             nine=self.mistral,
             custom_calls=self.custom_tools,
             demoted_reasoning=self.demoted_reasoning,
-            own_reasoning=self.reasoning_content_required,
+            own_reasoning=self.reasoning_content_required or self.reasoning_as_text,
         )
 
 
@@ -186,10 +236,14 @@ class ResponsesCompat(Value):
     """Body fields that the server refuses, `store` standing for `store: true`: to need one is an UnsupportedRequest."""
     strict_tools: bool | None = False
     """The `strict` of a tool that says nothing. It is always sent: left out it would mean true (WIRE 1b)."""
+    custom_tools: bool = True
+    """Whether there are custom tools, with grammars or without."""
     effort_words: Mapping[str, Any] | None = None
     """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
     min_output_tokens: int = 16
     """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
+    prompt_cache_key: bool = True
+    """Whether `session_id` is sent as `prompt_cache_key`."""
     cache_breakpoints: bool = False
     """Whether content parts take `prompt_cache_breakpoint` (GPT-5.6 and later, WIRE 1b)."""
     cache_lifetime: Literal["retention", "options"] | None = "retention"
@@ -197,8 +251,8 @@ class ResponsesCompat(Value):
     server has neither."""
     headers: Mapping[str, str] | None = None
     """Headers that every request to the server has."""
-    session_header: str | None = None
-    """A header that carries `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
+    session_headers: tuple[str, ...] = ()
+    """Headers that carry `session_id` beside `prompt_cache_key`: `session-id` (Codex, WIRE 3)."""
     demoted_reasoning: bool = True
     """False: reasoning of other models is never told as text. Claude takes it for an attempt to draw out its own
     thoughts and refuses; so say it of Claude behind this dialect too."""
@@ -206,10 +260,10 @@ class ResponsesCompat(Value):
     @property
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
-        return evolve(_RESPONSES_RULES, demoted_reasoning=self.demoted_reasoning)
+        return evolve(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
 
 
-# The ChatGPT subscription's backend (WIRE 3). It asks every client to name itself as `originator`; ours is lash.
+# The ChatGPT subscription's backend (WIRE 3).
 CODEX = ResponsesCompat(
     encrypted_reasoning=True,
     default_instructions="You are a helpful assistant.",
@@ -226,8 +280,8 @@ CODEX = ResponsesCompat(
     ),
     strict_tools=None,
     cache_lifetime=None,
-    headers={"openai-beta": "responses=experimental", "originator": "lash"},
-    session_header="session-id",
+    headers={"openai-beta": "responses=experimental"},
+    session_headers=("session-id",),
 )
 
 
@@ -240,10 +294,22 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    effort_words: Mapping[str, Any] | None = None
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
+    of a model that always thinks."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False
     """True: the server signs no thinking and wants it back with `signature: ""` (WIRE 4h)."""
+    strict_tools: bool = True
+    """Whether a tool may say `strict`."""
+    eager_input_streaming: bool = True
+    """Whether a tool may say `eager_input_streaming`, where the options ask for it; False: the server knows it by the
+    beta `fine-grained-tool-streaming-2025-05-14` that came before (WIRE 4a)."""
+    tool_markers: bool = True
+    """Whether the last tool may carry a cache marker."""
+    marker_ttl: bool = True
+    """Whether a marker may say `ttl: "1h"`; False: a long cache is marked as a short one."""
     session_headers: tuple[str, ...] = ()
     """Headers that carry `session_id`, so that a conversation stays on one cache: `x-session-id` (OpenRouter)."""
     demoted_reasoning: bool = False

@@ -1,7 +1,7 @@
 """One model call: send, decode, fail, retry, end. The machine that every client drives.
 
-It waits for one thing at a time: an HTTP call in flight (`_call` is its id), or the hour of the next attempt. Both are
-bounded by `wake_at`, so no driver needs a timer of its own kind.
+It waits for one thing at a time: an HTTP call in flight (`_call` is its id), the hour of the next attempt, or a hook of
+the host's (`_ask` is its id). The first two are bounded by `wake_at`, so no driver needs a timer of its own kind.
 
 Decisions.
 - The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
@@ -10,21 +10,35 @@ Decisions.
   after `[DONE]`, and a body read to its end keeps its connection.
 - A body that breaks off after the dialect's own end has lost nothing: that is a success.
 - An attempt that failed stays as it was until the next one begins. Whoever cancels during a wait gets what had come.
+- A hook is asked where one listens, and nothing goes on before it has answered: what the server says meanwhile waits
+  here, and no deadline but the whole call's runs, for it would measure the host. A hook that fails ends the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, Final, cast
 
 from attrs import define, evolve, field
 
 from . import __version__
 from .codec import Auth, Decoder, Route
-from .effects import Abort, CallHttp
+from .effects import Abort, AskHost, CallHttp
+from .errors import MissingCredential
 from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
-from .happenings import BodyEnded, BodyReceived, Cancelled, Connected, Failed, Happening, HeadReceived, Woke
-from .http import HttpRequest, join_url, merge_headers
+from .happenings import (
+    BodyEnded,
+    BodyReceived,
+    Cancelled,
+    Connected,
+    Failed,
+    Happening,
+    HeadReceived,
+    HostAnswered,
+    Woke,
+)
+from .http import HeaderItems, HttpRequest, ResponseHead, join_url, merge_headers
 from .machine import Done, Ids
 from .messages import ImageRequest, LlmRequest, ProviderOptions
 from .models import ModelSpec
@@ -39,7 +53,7 @@ from .replies import (
     UsageUpdate,
 )
 from .retry import Backoff
-from .values import Secret, redact_json, redact_text, without_cookies
+from .values import Json, JsonDict, Secret, dump_json, parse_json, redact_json, redact_text, without_cookies
 
 USER_AGENT = f"lash/{__version__}"
 
@@ -49,10 +63,15 @@ IDLE_TIMEOUT = 120.0
 REASONING_IDLE_TIMEOUT = 600.0
 DRAIN_TIMEOUT = 1.0
 
+ON_PAYLOAD: Final = "on_payload"
+"""Asked once a call, before anything is sent: the body as JSON (as bytes where it is none). The answer takes its place,
+None leaves it."""
+ON_RESPONSE: Final = "on_response"
+"""Told the ResponseHead of every attempt, also of one that failed. What it answers is not looked at."""
+
 _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
 _SHORTEST_KEY = 8  # shorter ones are made up, and hiding them would garble ordinary words
-_REFUSED = (400, 401, 403, 404)
 
 
 @define
@@ -62,7 +81,8 @@ class Exchange:
 
     Failures of the world are in the response's `error`; only a request that cannot be sent raises, from `start`:
     UnsupportedRequest, MissingCredential. `seed` is what jitter is made from. A whole call in one JSON body
-    (`stream=False`) has no events before its end and gets the patience of a reasoning model.
+    (`stream=False`) has no events before its end and gets the patience of a reasoning model. `hooks` are those that the
+    host listens for: ON_PAYLOAD, ON_RESPONSE.
     """
 
     route: Route
@@ -74,8 +94,12 @@ class Exchange:
     seed: bytes = b""
     ids: Ids = field(factory=Ids)
     retry_after_output: bool = False
+    hooks: frozenset[str] = frozenset()
 
     wake_at: float | None = field(default=None, init=False)
+    _ask: int | None = field(default=None, init=False)  # the AskHost in flight
+    _held: list[Any] = field(factory=list[Any], init=False)  # what came of the call meanwhile
+    _over: bool = field(default=False, init=False)  # the call's end has been reported already, and is yet to be taken
     _call: int | None = field(default=None, init=False)  # the CallHttp in flight
     _http: HttpRequest | None = field(default=None, init=False)
     _decoder: Decoder | None = field(default=None, init=False)
@@ -96,7 +120,7 @@ class Exchange:
 
     def start(self, now: float) -> list[Any]:
         """Encode the request and send it. Raises UnsupportedRequest or MissingCredential, before any effect."""
-        if self._attempt:
+        if self._http is not None:
             raise LocalProtocolError("an Exchange is started once")
         options = self.request.options
         self._reasoning_idle = options.get("reasoning_idle_timeout", REASONING_IDLE_TIMEOUT)
@@ -106,16 +130,19 @@ class Exchange:
             self._first_event = _longer(self._first_event, self._reasoning_idle)
         codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
         self._http = codec.encode(self.request, self.model, stream=self.stream)
-        self.auth.headers()  # a missing credential is told before any effect
+        self._credentials()  # a missing one is told before any effect
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total
-        return self._send(now)
+        return self._ask_payload() if ON_PAYLOAD in self.hooks else self._send(now)
 
     def receive(self, happening: Happening, now: float) -> list[Any]:
         """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
         handler = _HANDLERS.get(type(happening))
         if handler is None:
             raise LocalProtocolError(f"{type(happening).__name__} answers nothing that an Exchange asks for")
+        if self._ask is not None and isinstance(happening, _OF_A_BODY) and happening.id == self._call:
+            self._held.append(happening)
+            return []
         return handler(self, happening, now)
 
     def restart(self, now: float) -> list[Any]:
@@ -124,7 +151,9 @@ class Exchange:
         One whose answer had come, and was only read on, ends with that answer.
         """
         if self._call is None:
-            return []
+            return self._ask_payload() if self._ask is not None else []
+        self._ask = None
+        self._held = []
         if self._draining and self._decoder is not None:
             self._call = None
             return self._conclude(self._decoder, None, now)
@@ -140,6 +169,71 @@ class Exchange:
             return self._result
         return self._dress(self._salvage(), self._attempts)
 
+    # --- the host --------------------------------------------------------------------------------------------------
+
+    def _ask_payload(self) -> list[Any]:
+        assert self._http is not None
+        body: Json = self._http.body
+        if ("content-type", "application/json") in self._http.headers:
+            with suppress(ValueError):  # nested deeper than we read: the hook gets its bytes
+                body = parse_json(self._http.body.decode())
+        return self._ask_host(ON_PAYLOAD, body)
+
+    def _ask_host(self, name: str, value: Any) -> list[Any]:
+        self._ask = self.ids.next()
+        self._set_deadline(0.0, None, "total_timeout")
+        return [AskHost(self._ask, name, value)]
+
+    def _answered(self, happening: HostAnswered, now: float) -> list[Any]:
+        if happening.id != self._ask:
+            return self._stale(happening)
+        if self._call is None and happening.value is not None:
+            try:
+                self._replace_payload(happening.value)
+            except (ValueError, TypeError, RecursionError) as error:
+                return self._hook_failed(f"{ON_PAYLOAD} gave what no body can be made of ({error})", now)
+        self._ask = None
+        if self._call is None:
+            return self._send(now)
+        self._set_deadline(now, self._first_event, "first_event_timeout")
+        return self._catch_up(now)
+
+    def _replace_payload(self, value: Any) -> None:
+        assert self._http is not None
+        if not isinstance(value, bytes | Mapping):
+            raise TypeError(f"a {type(value).__name__}, and not a mapping, bytes or None")
+        body = value if isinstance(value, bytes) else dump_json(dict(cast("JsonDict", value))).encode()
+        self._http = evolve(self._http, body=body, notes=(*self._http.notes, f"{ON_PAYLOAD} replaced the body"))
+
+    def _catch_up(self, now: float) -> list[Any]:
+        """What the call brought while the host was asked."""
+        self._ask = None
+        held, self._held = self._held, []
+        self._over = any(isinstance(happening, BodyEnded | Failed) for happening in held)
+        outputs: list[Any] = []
+        for happening in held:
+            outputs += self.receive(happening, now)
+        return outputs
+
+    def _hook_failed(self, message: str, now: float) -> list[Any]:
+        self._ask = None
+        return self._stop_asking(Failure(kind="other", message=message), now)
+
+    def _stop_asking(self, failure: Failure, now: float) -> list[Any]:
+        """End the call without the host's answer, whatever the server has said: it must not hang on who was faster."""
+        outputs: list[Any] = [] if self._ask is None else [Abort(self._ask)]
+        failure = self._without_keys(failure)
+        if self._decoder is not None:
+            with suppress(RemoteProtocolError):  # what stood before a fault counts
+                for happening in self._held:
+                    if isinstance(happening, BodyReceived):
+                        outputs += self._decoder.receive(happening.data)
+            self._over = any(isinstance(happening, BodyEnded | Failed) for happening in self._held)
+            outputs += [*self._drop(), *self._close_blocks()]
+            self._note_attempt(failure, now)
+        self._ask, self._held = None, []
+        return outputs + self._end(self._with_failure(self._salvage(), failure))
+
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def _send(self, now: float) -> list[Any]:
@@ -152,17 +246,29 @@ class Exchange:
             route.headers,
             route.headers_for(self.request) if route.headers_for is not None else (),
             http.headers,
-            self.auth.headers(),
+            self._credentials(),
             options.get("extra_headers") or {},
         )
         self._attempt += 1
         self._began_at = now
         call = self._call = self.ids.next()
         self._decoder = None
+        self._over = False
         self._status, self._headers = None, ()
         self._output = self._draining = False
         self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
         return [CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
+
+    def _credentials(self) -> HeaderItems:
+        """The handle's, unless the caller's own headers bring one or say that none is to go."""
+        try:
+            return self.auth.headers()
+        except MissingCredential:
+            given: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
+            own = {name.lower() for name in given}
+            if own.isdisjoint(("authorization", getattr(self.auth, "header", "authorization"))):
+                raise
+            return ()
 
     def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
         self._deadline = name
@@ -187,6 +293,8 @@ class Exchange:
         self._status = happening.status
         self._headers = without_cookies(happening.headers)
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
+        if ON_RESPONSE in self.hooks:
+            return self._ask_host(ON_RESPONSE, ResponseHead(happening.status, self._headers))
         self._set_deadline(now, self._first_event, "first_event_timeout")
         return []
 
@@ -200,7 +308,7 @@ class Exchange:
             events = decoder.receive(happening.data)
         except RemoteProtocolError as error:
             if self._draining:  # the answer is whole; what follows it cannot take it back
-                return [self._drop(), *self._conclude(decoder, None, now)]
+                return [*self._drop(), *self._conclude(decoder, None, now)]
             return self._broken(error, [], now)
         if events:
             if not self._draining:
@@ -242,6 +350,8 @@ class Exchange:
         return self._conclude(self._decoder, None, now)
 
     def _failed(self, happening: Failed, now: float) -> list[Any]:
+        if happening.id == self._ask:
+            return self._hook_failed(happening.message, now)
         if happening.id != self._call:
             return self._stale(happening)
         self._call = None
@@ -258,6 +368,8 @@ class Exchange:
         if self.wake_at is None or now < self.wake_at or self._result is not None:
             return []  # a driver may wake a machine too early; it says again when
         late = self._total_at is not None and now >= self._total_at
+        if self._ask is not None:  # only the whole call's deadline runs then
+            return self._stop_asking(Failure(kind="timeout", message=self._what_took_so_long(late)), now)
         if self._call is None:
             failure = self._failure
             assert failure is not None
@@ -266,11 +378,11 @@ class Exchange:
             return [AttemptReset(self._attempt + 1, failure), *self._send(now)]
         drop = self._drop()
         if self._draining and self._decoder is not None:
-            return [drop, *self._conclude(self._decoder, None, now)]
+            return [*drop, *self._conclude(self._decoder, None, now)]
         failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
         if self._decoder is None:
-            return [drop, *self._give_up_or_retry(None, failure, [], now)]
-        return [drop, *self._conclude(self._decoder, failure, now)]
+            return [*drop, *self._give_up_or_retry(None, failure, [], now)]
+        return [*drop, *self._conclude(self._decoder, failure, now)]
 
     def _what_took_so_long(self, late: bool) -> str:
         if late:
@@ -282,21 +394,23 @@ class Exchange:
     def _cancelled(self, happening: Cancelled, now: float) -> list[Any]:
         if self._result is not None:
             return []
-        if not self._attempt:
+        if self._http is None:
             raise LocalProtocolError("an Exchange is cancelled after its start")
         failure = Failure(kind="cancelled", message="cancelled by the caller")
+        if self._ask is not None:
+            return self._stop_asking(failure, now)
         outputs: list[Any] = []
         if self._call is not None:  # else the attempt is over and in the ledger
-            outputs += [self._drop(), *self._close_blocks()]
+            outputs += [*self._drop(), *self._close_blocks()]
             whole = self._draining and self._salvage().error is None
             self._note_attempt(None if whole else failure, now)
             if whole:
                 return outputs + self._end(self._salvage())
         return outputs + self._end(self._with_failure(self._salvage(), failure))
 
-    def _drop(self) -> Abort:
+    def _drop(self) -> list[Any]:
         assert self._call is not None
-        drop, self._call = Abort(self._call), None
+        drop, self._call = [] if self._over else [Abort(self._call)], None
         return drop
 
     def _stale(self, happening: Any) -> list[Any]:
@@ -309,7 +423,7 @@ class Exchange:
         """The peer sent what cannot be read; the call is dropped."""
         drop = self._drop()
         failure = error.failure or Failure(kind="protocol", message=str(error))
-        return [*events, drop, *self._give_up_or_retry(self._salvage(), failure, [], now)]
+        return [*events, *drop, *self._give_up_or_retry(self._salvage(), failure, [], now)]
 
     def _close_blocks(self) -> list[Any]:
         """The End of every open block, so that each Start has one also when a call breaks off."""
@@ -330,8 +444,9 @@ class Exchange:
             failure = response.error
             if failure.retry_after is None:
                 failure = evolve(failure, retry_after=retry_after(self._headers, now))
-            if self.route.hint is not None and failure.status in _REFUSED and failure.kind != "context_overflow":
-                failure = evolve(failure, message=f"{failure.message} ({self.route.hint})")
+            hint = self.route.hints.get(failure.status or 0)
+            if hint is not None and failure.kind != "context_overflow":
+                failure = evolve(failure, message=f"{failure.message} ({hint})")
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
         self._note_attempt(None, now)
@@ -357,7 +472,7 @@ class Exchange:
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
         extra: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-        values = [*[value for _, value in self.auth.headers()], *extra.values()]
+        values = [*[value for _, value in self._credentials()], *extra.values()]
         words = [word for value in values if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
         return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
@@ -419,4 +534,6 @@ _HANDLERS: dict[type, Callable[[Exchange, Any, float], list[Any]]] = {
     Failed: Exchange._failed,  # pyright: ignore[reportPrivateUsage]
     Woke: Exchange._woke,  # pyright: ignore[reportPrivateUsage]
     Cancelled: Exchange._cancelled,  # pyright: ignore[reportPrivateUsage]
+    HostAnswered: Exchange._answered,  # pyright: ignore[reportPrivateUsage]
 }
+_OF_A_BODY = (BodyReceived, BodyEnded, Failed)

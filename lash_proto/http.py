@@ -41,6 +41,14 @@ class HttpRequest:
     notes: tuple[str, ...] = ()
 
 
+@frozen(weakref_slot=False)
+class ResponseHead:
+    """How a response begins: its status, and its headers with lower-case names, in order, without cookies."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+
 def merge_headers(
     *layers: Mapping[str, str | Secret | None] | Iterable[tuple[str, str | Secret | None]],
 ) -> HeaderItems:

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from .failures import Failure
 from .usage import LlmUsage, StopReason
-from .values import UNSET, Secret, Unset, Value
+from .values import UNSET, Secret, Unset, Value, merge_patch
 
 T = TypeVar("T")
 
@@ -283,6 +283,8 @@ class JsonSchema(Value):
     strict: bool = True
 
 
+_EXTRAS = ("extra_body", "extra_headers")
+
 ReasoningLevel: TypeAlias = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max"]
 CacheRetention: TypeAlias = Literal["none", "short", "long"]
 
@@ -306,9 +308,11 @@ class ProviderOptions(Value):
     service_tier: str | Unset | None = UNSET
     """The provider's word for how fast and how dear. Default None: not sent."""
     extra_body: Mapping[str, Any] | Unset | None = UNSET
-    """Merged into the body last; a None in it removes the key."""
+    """A JSON Merge Patch (RFC 7396) on the finished body: objects merge, a None removes the key. Those of a call, its
+    request, its client and its handle add up, the call's last; None for all of it: no other's either."""
     extra_headers: Mapping[str, str | Secret | None] | Unset | None = UNSET
-    """Merged into the headers last; a None in it removes the header. A credential is given as a Secret."""
+    """Merged into the headers last; a None in it removes the header. A credential is given as a Secret. They add up as
+    `extra_body` does."""
     connect_timeout: float | Unset | None = UNSET
     """Until the connection stands. Default 10."""
     first_event_timeout: float | Unset | None = UNSET
@@ -334,15 +338,18 @@ class ProviderOptions(Value):
         return default if value is UNSET else value
 
     def over(self, base: ProviderOptions) -> ProviderOptions:
-        """These options, with what they leave unset taken from `base`. The more special class of the two wins."""
+        """These options over others: what they leave unset comes from `base`, and extras add up. The more special class
+        of the two wins."""
         from attrs import fields
 
         mine, theirs = type(self), type(base)
         class_ = theirs if issubclass(theirs, mine) else mine
         merged: dict[str, Any] = {}
         for attribute in fields(class_):
-            value = getattr(self, attribute.name, UNSET)
-            merged[attribute.name] = getattr(base, attribute.name, UNSET) if value is UNSET else value
+            value, other = getattr(self, attribute.name, UNSET), getattr(base, attribute.name, UNSET)
+            if attribute.name in _EXTRAS and isinstance(value, Mapping) and isinstance(other, Mapping):
+                value = merge_patch(other, value, keep_nulls=True)
+            merged[attribute.name] = other if value is UNSET else value
         return class_(**merged)
 
 

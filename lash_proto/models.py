@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, frozen
 
-from .compat import ChatCompat, Compat, ResponsesCompat
+from .compat import AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from .messages import ReasoningLevel
 from .prices import Cost, Prices, reported_cost
 from .usage import LlmUsage
@@ -118,8 +118,12 @@ def supported_levels(model: str | ModelSpec) -> tuple[ReasoningLevel, ...] | Non
     """
     spec = ModelSpec.of(model)
     levels = spec.capability.known_levels if spec.capability is not None else None
-    words = spec.compat.effort_words if isinstance(spec.compat, ChatCompat | ResponsesCompat) else None
-    missing = [level for level, word in (words or {}).items() if word is None]
+    words: Mapping[str, Any] = {}
+    if isinstance(spec.compat, ChatCompat | ResponsesCompat | AnthropicCompat):
+        words = spec.compat.effort_words or {}
+    missing = [level for level, word in words.items() if word is None]
+    if isinstance(spec.compat, ChatCompat) and spec.compat.thinking_format == "ant-ling":
+        missing += [level for level in LEVELS if level != "off" and level not in words]
     if not missing:
         return levels
     return tuple(level for level in levels or LEVELS if level not in missing)

@@ -224,6 +224,22 @@ def dump_json(value: Json) -> str:
     return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
+def merge_patch(target: Json, patch: Json, *, keep_nulls: bool = False) -> Json:
+    """The target as a JSON Merge Patch changes it (RFC 7396): objects merge, None removes, all else replaces.
+
+    `keep_nulls` makes one patch of two, the second applied after the first.
+    """
+    if not isinstance(patch, Mapping):
+        return patch
+    merged: JsonDict = dict(cast("JsonDict", target)) if isinstance(target, Mapping) else {}
+    for key, value in cast("JsonDict", patch).items():
+        if value is None and not keep_nulls:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value, keep_nulls=keep_nulls)
+    return merged
+
+
 # --- typed look-ups --------------------------------------------------------------------------------------------------
 # A declared type in place of `cast`, which is a call: these run several times an event.
 

@@ -17,7 +17,9 @@ from lash_io.aio.transports.stream import StreamTransport as AioStreamTransport
 from lash_io.blocking.transports.stream import StreamTransport
 from lash_io.faux_server import FauxServer
 from lash_proto import CallHttp, ImagePart, TextPart, ToolCallPart
+from lash_proto.codecs import CODECS
 from lash_proto.faux import FauxCall, FauxProvider, FauxReply
+from lash_proto.providers import PRESETS, registry
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -67,7 +69,12 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FauxProvider]:
             monkeypatch.setattr(transport, "open", redirected)
         for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
             monkeypatch.setenv(name, "made-up")
+        tables: list[dict[str, Any]] = [PRESETS, CODECS._made, registry._factories]  # type: ignore[attr-defined]
+        before = [dict(table) for table in tables]
         yield server.provider
+        for table, kept in zip(tables, before, strict=True):  # the README adds to each
+            table.clear()
+            table.update(kept)
 
 
 @pytest.mark.parametrize("block", [pytest.param(block, id=f"{block.heading}, line {block.line}") for block in BLOCKS])

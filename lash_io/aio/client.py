@@ -8,21 +8,19 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
-from lash_proto.errors import error_of
-from lash_proto.exchange import Exchange
-from lash_proto.failures import LashError, LocalProtocolError
-from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
+from lash_proto.failures import LocalProtocolError
+from lash_proto.messages import ProviderOptions
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle
 from lash_proto.replies import LlmResponse, StreamEvent, TextDelta
 from lash_proto.values import Secret
 
+from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
-from ..keys import with_env_key
 from ..log import log_attempts
-from ..pictures import PicturePrompt, image_request_of
-from ..requests import Prompt, provider_of, request_of
-from ..world import CLOCK, Clock, entropy
+from ..pictures import PicturePrompt
+from ..requests import Prompt
+from ..world import CLOCK, Clock
 from .driver import Run, Transport, performers
 from .transports.default import default_transport
 
@@ -36,7 +34,8 @@ class Client:
 
     `provider` is a handle, or a name: "anthropic:claude-opus-5". `options` fill in what a call leaves unset. A
     transport given here stays the caller's to close. `proxy` is a URL, "" for none, None for what the environment
-    says. `raise_errors=False` makes every outcome of a call a response.
+    says. `raise_errors=False` makes every outcome of a call a response. `on_payload(body, model)` may return a body
+    to be sent instead, `on_response(head, model)` sees status and headers of each attempt; a call's own go first.
     """
 
     def __init__(
@@ -47,6 +46,8 @@ class Client:
         api_key: str | Secret | None = None,
         options: ProviderOptions | None = None,
         raise_errors: bool = True,
+        on_payload: OnPayload | None = None,
+        on_response: OnResponse | None = None,
         transport: Transport | None = None,
         proxy: str | None = None,
         http2: bool = False,
@@ -54,10 +55,7 @@ class Client:
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        handle, self.model = provider_of(provider, model)
-        self.provider = handle.with_key(api_key) if api_key else with_env_key(handle)
-        self.options = options or ProviderOptions()
-        self._raise_errors = raise_errors
+        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response)
         self._clock = clock
         self._owned: Transport | None = None
         if transport is None:
@@ -65,6 +63,21 @@ class Client:
                 self.provider, proxy=proxy, http2=http2, pool=pool, ssl_context=ssl_context, clock=clock
             )
         self._performers = performers(transport)
+
+    @property
+    def provider(self) -> ProviderHandle:
+        """The handle, with the key that was found for it."""
+        return self._calls.provider
+
+    @property
+    def model(self) -> str | ModelSpec | None:
+        """The model of calls that name none."""
+        return self._calls.model
+
+    @property
+    def options(self) -> ProviderOptions:
+        """What calls take that leave an option unset."""
+        return self._calls.options
 
     async def complete(
         self,
@@ -74,6 +87,8 @@ class Client:
         api_key: str | Secret | None = None,
         cancel: CancelToken | None = None,
         raise_errors: bool | None = None,
+        on_payload: OnPayload | None = None,
+        on_response: OnResponse | None = None,
         stream: bool = True,
         **knobs: Any,
     ) -> LlmResponse:
@@ -84,7 +99,8 @@ class Client:
         Raises MissingCredential and UnsupportedRequest before any I/O, and the typed error of a call that failed.
         """
         knobs.setdefault("retry_after_output", True)  # nobody sees it before it is whole
-        async with self._open(prompt, knobs, model, api_key, cancel, raise_errors, stream) as answer:
+        asked = Asked(model, api_key, cancel, raise_errors, on_payload, on_response)
+        async with self._open(self._calls.words(prompt, knobs, asked, stream=stream)) as answer:
             async for _ in answer:
                 pass
             return answer.response
@@ -97,10 +113,13 @@ class Client:
         api_key: str | Secret | None = None,
         cancel: CancelToken | None = None,
         raise_errors: bool | None = None,
+        on_payload: OnPayload | None = None,
+        on_response: OnResponse | None = None,
         **knobs: Any,
     ) -> Stream:
         """The answer as it comes: `async with client.stream(...) as stream`. Takes and raises what `complete` does."""
-        return self._open(prompt, knobs, model, api_key, cancel, raise_errors, True)
+        asked = Asked(model, api_key, cancel, raise_errors, on_payload, on_response)
+        return self._open(self._calls.words(prompt, knobs, asked))
 
     async def generate_images(
         self,
@@ -110,6 +129,8 @@ class Client:
         api_key: str | Secret | None = None,
         cancel: CancelToken | None = None,
         raise_errors: bool | None = None,
+        on_payload: OnPayload | None = None,
+        on_response: OnResponse | None = None,
         **knobs: Any,
     ) -> LlmResponse:
         """Pictures: `response.images`. A prompt with pictures in it asks for others made from them.
@@ -118,46 +139,17 @@ class Client:
 
         Raises what `complete` does, and UnsupportedRequest where the provider makes no pictures.
         """
-        handle = self.provider.with_key(api_key) if api_key else self.provider
-        request = image_request_of(prompt, knobs, self.options, handle.picture_options_type)
-        async with self._ask(handle, request, self._chosen(model), cancel, raise_errors, False) as answer:
+        asked = Asked(model, api_key, cancel, raise_errors, on_payload, on_response)
+        async with self._open(self._calls.pictures(prompt, knobs, asked)) as answer:
             async for _ in answer:
                 pass
             return answer.response
 
-    def _open(
-        self,
-        prompt: Prompt,
-        knobs: dict[str, Any],
-        model: str | ModelSpec | None,
-        api_key: str | Secret | None,
-        cancel: CancelToken | None,
-        raise_errors: bool | None,
-        stream: bool,
-    ) -> Stream:
-        handle = self.provider.with_key(api_key) if api_key else self.provider
-        chosen = self._chosen(model)
-        request = request_of(prompt, knobs, self.options, handle.options_type(chosen))
-        return self._ask(handle, request, chosen, cancel, raise_errors, stream)
-
-    def _chosen(self, model: str | ModelSpec | None) -> str | ModelSpec:
-        chosen = self.model if model is None else model
-        if chosen is None:
-            raise TypeError("no model: give one to the client or to the call")
-        return chosen
-
-    def _ask(
-        self,
-        handle: ProviderHandle,
-        request: LlmRequest | ImageRequest,
-        model: str | ModelSpec,
-        cancel: CancelToken | None,
-        raise_errors: bool | None,
-        stream: bool,
-    ) -> Stream:
-        exchange = handle.exchange(request, model, stream=stream, seed=entropy(16))
-        run: Run[LlmResponse] = Run(exchange, self._performers, clock=self._clock, cancel=cancel)
-        return Stream(exchange, run, self._raise_errors if raise_errors is None else raise_errors, cancel)
+    def _open(self, call: Call) -> Stream:
+        table = self._performers
+        if call.answer is not None:
+            table = table | performers(ask_host=call.answer)
+        return Stream(call, Run(call.exchange, table, clock=self._clock, cancel=call.cancel))
 
     async def close(self) -> None:
         """Drop the idle connections. Twice does no harm."""
@@ -176,29 +168,25 @@ class Client:
 class Stream:
     """One answer as it comes: iterate for its events, or over `text`. When its block ends, the connection is gone."""
 
-    def __init__(
-        self, exchange: Exchange, run: Run[LlmResponse], raise_errors: bool, cancel: CancelToken | None
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, call: Call, run: Run[LlmResponse]) -> None:
+        self._call = call
         self._run = run
-        self._raise_errors = raise_errors
-        self._cancel = cancel
         self._ended = False
 
     @property
     def partial(self) -> LlmResponse:
         """Whatever has arrived, at any time."""
-        return self._exchange.partial
+        return self._call.exchange.partial
 
     @property
     def response(self) -> LlmResponse:
         """The response: as far as it has come during the block, as it ended after it."""
-        return self._exchange.partial
+        return self._call.exchange.partial
 
     @property
     def text(self) -> AsyncIterator[str]:
         """The text alone, as it comes. What was said is never taken back, so nothing is retried after output."""
-        self._exchange.retry_after_output = False
+        self._call.exchange.retry_after_output = False
         return _Text(self)
 
     def close(self) -> None:
@@ -227,7 +215,7 @@ class Stream:
             event: StreamEvent = await anext(self._run)
             return event
         except StopAsyncIteration:
-            error = self._verdict() if self._end() else None
+            error = self._call.verdict() if self._end() else None
             if error is None:
                 raise
         raise error
@@ -236,16 +224,8 @@ class Stream:
         """Whether this is the first time that the end is seen."""
         first, self._ended = not self._ended, True
         if first and self._run.done:
-            log_attempts(_log, self.response, self._exchange.model.id)
+            log_attempts(_log, self.response, self._call.exchange.model.id)
         return first
-
-    def _verdict(self) -> LashError | None:
-        """What to raise for a call that failed; an abort that the caller asked for is none."""
-        response = self.response
-        asked_for = self._cancel is not None and self._cancel.cancelled and response.stop_reason == "aborted"
-        if response.error is None or asked_for or not self._raise_errors:
-            return None
-        return error_of(response.error, response)
 
 
 class _Text:

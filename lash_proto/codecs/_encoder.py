@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
@@ -23,9 +24,12 @@ from ..messages import (
     ToolDefinition,
 )
 from ..models import LEVELS, ModelSpec, supported_levels
-from ..values import JsonDict, dump_json
+from ..values import JsonDict, dump_json, merge_patch
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
+PLAIN: Final = re.compile(r"[\x21-\x7e]+")
+MAX_KEY: Final = 64
+MAX_REQUEST_ID: Final = 512
 ROOM_TO_ANSWER: Final = 1024
 """Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
 
@@ -40,14 +44,8 @@ def http_request(
     notes: Iterable[str] = (),
 ) -> HttpRequest:
     """A POST of this body, with the caller's extra body and headers merged in last."""
-    extra: Mapping[str, Any] = options.get("extra_body") or {}
-    for key, value in extra.items():
-        if value is None:
-            body.pop(key, None)
-        else:
-            body[key] = value
     try:
-        text = dump_json(body)
+        text = dump_json(merge_patch(body, options.get("extra_body") or {}))
     except (ValueError, TypeError) as error:
         raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
     merged = merge_headers(
@@ -119,6 +117,32 @@ def _fit_reasoning(
     return min(budget, room)
 
 
+def session_key(session_id: str) -> str:
+    """A session's name as keys and headers take it, in at most 64 plain characters: itself where it fits, else its
+    SHA-256."""
+    if len(session_id) <= MAX_KEY and PLAIN.fullmatch(session_id):
+        return session_id
+    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
+
+
+def session_headers(request: LlmRequest, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that keep a conversation on one cache; none where nothing is to be cached."""
+    if not request.session_id or request.options.get("cache_retention", "short") == "none":
+        return []
+    return [(name, session_key(request.session_id)) for name in names]
+
+
+def client_request_id(request: LlmRequest, notes: list[str]) -> list[tuple[str, str]]:
+    """The header that tells OpenAI's servers the caller's own name for a call; none, and a note, for one that is not
+    plain."""
+    if request.request_id is None:
+        return []
+    if len(request.request_id) <= MAX_REQUEST_ID and PLAIN.fullmatch(request.request_id):
+        return [("x-client-request-id", request.request_id)]
+    notes.append(f"request_id was not sent: 1 to {MAX_REQUEST_ID} visible ASCII characters")
+    return []
+
+
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:
     """The name, or UnsupportedRequest where the provider would refuse it."""
     if not pattern.fullmatch(name):
@@ -147,5 +171,8 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
+    call is the argument `input`."""
+    if call.kind == "custom":
+        return dump_json({"input": call.raw_arguments})
     return call.raw_arguments or dump_json(dict(call.arguments))

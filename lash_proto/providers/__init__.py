@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._openrouter import openrouter
     from .capabilities import Capabilities
     from .handle import KeyAuth, ModelPolicy, ProviderHandle, ProviderSpec
+    from .presets import PRESETS, Preset
     from .registry import from_spec, kinds, make_handle, register, register_all, split_model
 
 _WHERE = {
@@ -38,6 +39,8 @@ _WHERE = {
     "ModelPolicy": ".handle",
     "ProviderHandle": ".handle",
     "ProviderSpec": ".handle",
+    "PRESETS": ".presets",
+    "Preset": ".presets",
     "from_spec": ".registry",
     "kinds": ".registry",
     "make_handle": ".registry",
@@ -47,10 +50,12 @@ _WHERE = {
 }
 
 __all__ = [
+    "PRESETS",
     "Capabilities",
     "FauxHandle",
     "KeyAuth",
     "ModelPolicy",
+    "Preset",
     "ProviderHandle",
     "ProviderSpec",
     "anthropic",

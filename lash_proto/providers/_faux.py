@@ -7,17 +7,15 @@ given this handle performs its calls with a FauxTransport.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ..codec import Route
-from ..codecs import CODECS
 from ..faux import FauxProvider, FauxReply
 from ..faux.script import Scripted
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle
+from .handle import KeyAuth, ProviderHandle, codec_of
 
 BASE_URL = "http://faux.invalid"
 PICTURES = "openai-images"
@@ -49,14 +47,12 @@ def faux(
         provider = replies
     else:
         provider = FauxProvider([FauxReply(reply) if isinstance(reply, str) else reply for reply in replies])
-    auth = KeyAuth("faux", "authorization", prefix="Bearer ", optional=True)
-    codec: Any = evolve(cast("Any", CODECS[api]), provider="faux")
     return FauxHandle(
         kind="faux",
-        state={"api": api} if pictures == PICTURES else {"api": api, "pictures": pictures},
-        auth=auth.with_key(api_key) if api_key else auth,
-        route=Route(_BASES.get(api, BASE_URL), codec),
-        options=options or ProviderOptions(),
-        pictures=Route(BASE_URL + "/v1", evolve(cast("Any", CODECS[pictures]), provider="faux")),
+        state={"api": api, "pictures": None if pictures == PICTURES else pictures},
+        auth=KeyAuth("faux", optional=True),
+        route=Route(_BASES.get(api, BASE_URL), codec_of(api, "faux")),
+        options=options,
+        pictures=Route(BASE_URL + "/v1", codec_of(pictures, "faux")),
         provider=provider,
-    )
+    ).with_key(api_key)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import evolve
 
 from ..codec import Route
-from ..codecs import CODECS
 from ..compat import AnthropicCompat, ChatCompat, ResponsesCompat
 from ..messages import AssistantMessage, ImagePart, LlmRequest, ProviderOptions, ToolResultMessage, UserMessage
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle, check_base_url
+from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
+from .registry import VARIABLES
 
 BASE_URL: Final = "https://api.individual.githubcopilot.com"
 
@@ -41,7 +41,7 @@ _DIALECTS: Final[Mapping[str, tuple[str, Any]]] = {
     "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None)),
     CHAT: (
         "openai-completions",
-        ChatCompat(prompt_cache_key=False, custom_tools=False, budget_field="thinking_budget"),
+        ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False, budget_field="thinking_budget"),
     ),
 }
 
@@ -66,30 +66,40 @@ def github_copilot(
     Without a `base_url` calls go where the token says, else to the host for individuals. `endpoints` maps beginnings of
     model ids to one of their endpoints or to all of them.
     """
-    token = access_token or api_key
-    url = check_base_url("github-copilot", base_url or _host(token))
+    url = check_base_url("github-copilot", base_url or BASE_URL)
     table = ENDPOINTS if endpoints is None else endpoints
     headers = tuple((identity or {}).items())
-    hint = None if headers else _HINT
     made = {
         endpoint: Route(
             url,
-            evolve(cast("Any", CODECS[api]), provider="github-copilot", compat=compat),
+            codec_of(api, "github-copilot", compat=compat),
             headers,
             headers_for=request_headers,
-            hint=hint,
+            hints={} if headers else dict.fromkeys((400, 401, 403, 404), _HINT),
         )
         for endpoint, (api, compat) in _DIALECTS.items()
     }
-    auth = KeyAuth("github-copilot", "authorization", prefix="Bearer ")
-    state: dict[str, Any] = {"endpoints": dict(table), "base_url": base_url, "identity": dict(identity or {}) or None}
     return ProviderHandle(
         kind="github-copilot",
-        state={name: value for name, value in state.items() if value is not None},
-        auth=auth.with_key(token) if token else auth,
+        state={"endpoints": dict(table), "base_url": base_url, "identity": dict(identity or {}) or None},
+        auth=KeyAuth("github-copilot", variables=VARIABLES["github-copilot"]),
         route=made[CHAT],
         routes=tuple((begins, made[found]) for begins, said in table.items() if (found := _endpoint(begins, said))),
-        options=options or ProviderOptions(),
+        options=options,
+        keyed=_with_token,
+    ).with_key(access_token or api_key)
+
+
+def _with_token(handle: ProviderHandle, token: str) -> ProviderHandle:
+    """A token says where its calls go, unless the caller does."""
+    found = _PROXY.search(token)
+    url = BASE_URL if found is None else f"https://api.{found[1]}"
+    if "base_url" in handle.state:
+        return handle
+    return evolve(
+        handle,
+        route=evolve(handle.route, base_url=url),
+        routes=tuple((begins, evolve(route, base_url=url)) for begins, route in handle.routes),
     )
 
 
@@ -104,12 +114,6 @@ def request_headers(request: LlmRequest) -> tuple[tuple[str, str], ...]:
     if any(isinstance(part, ImagePart) for content in shown for part in content):
         headers.append(("copilot-vision-request", "true"))
     return tuple(headers)
-
-
-def _host(token: str | Secret | None) -> str:
-    text = token.reveal() if isinstance(token, Secret) else token or ""
-    found = _PROXY.search(text)
-    return BASE_URL if found is None else f"https://api.{found[1]}"
 
 
 def _endpoint(begins: str, said: str | Sequence[str]) -> str | None:

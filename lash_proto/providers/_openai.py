@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from attrs import evolve
+from typing import Final
 
 from ..codec import Route
-from ..codecs import CODECS
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import KeyAuth, ProviderHandle
+from .handle import KeyAuth, ProviderHandle, codec_of
 from .registry import VARIABLES
 
-BASE_URL = "https://api.openai.com/v1"
+BASE_URL: Final = "https://api.openai.com/v1"
 
 
 def openai(api_key: str | Secret | None = None, *, options: ProviderOptions | None = None) -> ProviderHandle:
     """OpenAI's own models, over Responses; pictures over Images."""
-    auth = KeyAuth("openai", "authorization", prefix="Bearer ", variables=VARIABLES["openai"])
-    codec = evolve(cast("Any", CODECS["openai-responses"]), provider="openai")
     return ProviderHandle(
         kind="openai",
         state={},
-        auth=auth.with_key(api_key) if api_key else auth,
-        route=Route(BASE_URL, codec),
-        options=options or ProviderOptions(),
-        pictures=Route(BASE_URL, evolve(cast("Any", CODECS["openai-images"]), provider="openai")),
-    )
+        auth=KeyAuth("openai", variables=VARIABLES["openai"]),
+        route=Route(BASE_URL, codec_of("openai-responses", "openai")),
+        options=options,
+        pictures=Route(BASE_URL, codec_of("openai-images", "openai")),
+    ).with_key(api_key)

@@ -5,16 +5,14 @@ Nothing is guessed from a URL: how a server differs is `compat`. A preset is a b
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from attrs import evolve
+from collections.abc import Mapping
+from typing import Any
 
 from ..codec import Route
-from ..codecs import CODECS
 from ..compat import ChatCompat
 from ..messages import ProviderOptions
 from ..values import Secret
-from .handle import AsNamed, KeyAuth, ModelPolicy, ProviderHandle, check_base_url
+from .handle import AsNamed, KeyAuth, ProviderHandle, check_base_url, codec_of, flags_of
 from .presets import PRESETS, CompatByModel, Preset
 
 
@@ -23,7 +21,7 @@ def openai_compatible(
     *,
     preset: str | None = None,
     base_url: str = "",
-    compat: ChatCompat | dict[str, Any] | None = None,
+    compat: ChatCompat | Mapping[str, Any] | None = None,
     api_version: str | None = None,
     key_header: str | None = None,
     options: ProviderOptions | None = None,
@@ -32,47 +30,44 @@ def openai_compatible(
 
     `base_url` and `compat` go before the preset's; flags given here are all the flags there are, for every model.
     `api_version` is Azure's classic query. Without a preset, and for local servers, no key is sent where none is given.
+    What a server says has the preset's name, or the place in the URL, as its provider, and goes back to no other.
     """
     known = _preset(preset)
     if not (base_url or known.base_url):
         asked = "openai-compatible" if preset is None else f"the preset {preset!r}"
         raise ValueError(f'{asked} needs a base_url, for example "http://localhost:11434/v1"{_or_a_preset(preset)}')
     url = check_base_url("openai-compatible", base_url or known.base_url or "")
-    flags = ChatCompat.from_json(compat) if isinstance(compat, dict) else compat
-    codec = evolve(
-        cast("Any", CODECS["openai-completions"]),
-        provider="openai-compatible",
-        compat=flags if flags is not None else known.compat,
-        api_version=api_version,
-    )
-    header = (key_header or known.key_header).lower()
-    auth = KeyAuth(
-        "openai-compatible",
-        header,
-        prefix="Bearer " if header == "authorization" else "",
-        variables=known.variables,
-        optional=not known.variables,
-    )
-    state: dict[str, Any] = {
-        "preset": preset,
-        "base_url": base_url or None,
-        "compat": None if flags is None else flags.to_json(),
-        "api_version": api_version,
-        "key_header": key_header,
-    }
-    drawn: Any = evolve(cast("Any", CODECS[known.pictures]), provider="openai-compatible")
-    if api_version is not None and known.pictures == "openai-images":
-        drawn = evolve(drawn, api_version=api_version)
-    policy: ModelPolicy = CompatByModel(known.by_model) if flags is None and known.by_model else AsNamed()
+    flags = flags_of("openai-compatible", ChatCompat, compat)
+    server = preset or url.partition("://")[2]
+    drawn = {"api_version": api_version} if known.pictures == "openai-images" else {}
     return ProviderHandle(
         kind="openai-compatible",
-        state={name: value for name, value in state.items() if value is not None},
-        auth=auth.with_key(api_key) if api_key else auth,
-        route=Route(url, codec),
-        policy=policy,
-        options=options or ProviderOptions(),
-        pictures=Route(url, drawn),
-    )
+        state={
+            "preset": preset,
+            "base_url": base_url or None,
+            "compat": None if flags is None else flags.to_json(),
+            "api_version": api_version,
+            "key_header": key_header,
+        },
+        auth=KeyAuth(
+            "openai-compatible",
+            key_header or known.key_header,
+            variables=known.variables,
+            optional=not known.variables,
+        ),
+        route=Route(
+            url,
+            codec_of(
+                "openai-completions",
+                server,
+                compat=flags if flags is not None else known.compat,
+                api_version=api_version,
+            ),
+        ),
+        policy=CompatByModel(known.by_model) if flags is None and known.by_model else AsNamed(),
+        options=options,
+        pictures=Route(url, codec_of(known.pictures, server, **drawn)),
+    ).with_key(api_key)
 
 
 def _preset(name: str | None) -> Preset:

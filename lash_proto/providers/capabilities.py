@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from ..codec import Codec
 from ..errors import UnsupportedRequest
@@ -47,6 +47,14 @@ class Capabilities(Value):
     temperature: bool = False
     stop: bool = False
     seed: bool = False
+
+    def shared_with(self, other: Capabilities) -> Capabilities:
+        """What requests may hold by either; `api` stays."""
+        both: dict[str, Any] = {}
+        for name in [each.name for each in fields(Capabilities) if each.name != "api"]:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            both[name] = mine and theirs if isinstance(mine, bool) else tuple(each for each in mine if each in theirs)
+        return Capabilities(self.api, **both)
 
 
 _PARTS: Final[dict[Kind, Part]] = {

@@ -6,42 +6,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
 from ..codec import Auth, Route
+from ..codecs import CODECS
 from ..errors import MissingCredential, UnsupportedRequest
 from ..exchange import Exchange
 from ..http import HeaderItems
 from ..machine import Ids, Machine
 from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
-from ..values import Secret, Value
+from ..values import UNSET, Secret, Value
 from .capabilities import Capabilities, capabilities_of
+
+C = TypeVar("C", bound=Value)
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
 class ProviderSpec(Value):
-    """The JSON form of a handle: its kind and what its factory was given, less the credential."""
+    """The JSON form of a handle: its kind and what its factory was given, less the credential.
+
+    Headers in `options` that hold a Secret are left out.
+    """
 
     tag: ClassVar = ("type", "provider")
     kind: str
     state: Mapping[str, Any] = field(factory=dict[str, Any])
+    options: ProviderOptions | None = None
+
+
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+_KEY = re.compile(r"[\x20-\x7e]+")
+
+
+def _lower(name: str) -> str:
+    return name.lower()
 
 
 @frozen(weakref_slot=False)
 class KeyAuth:
-    """A key in one header. `variables` are the environment variables a client looks in, in order.
+    """A key in one header, as a bearer token in `authorization`.
 
-    `optional`: the server may need none (a local one), and then none is sent.
+    `variables` are the environment variables that a client looks in, in order. `optional`: the server may need none (a
+    local one), and then none is sent.
     """
 
     kind: str
-    header: str
+    header: str = field(default="authorization", converter=_lower)
     key: Secret | None = None
-    prefix: str = ""
     variables: tuple[str, ...] = ()
     optional: bool = False
     extra: HeaderItems = ()
@@ -52,11 +68,8 @@ class KeyAuth:
             if self.optional:
                 return self.extra
             raise MissingCredential(self._what_to_do())
-        return ((self.header, Secret(self.prefix + self.key.reveal())), *self.extra)
-
-    def with_key(self, key: str | Secret) -> KeyAuth:
-        """The same, with this key."""
-        return evolve(self, key=key if isinstance(key, Secret) else Secret(key))
+        said = self.key.reveal()
+        return ((self.header, Secret(f"Bearer {said}" if self.header == "authorization" else said)), *self.extra)
 
     def _what_to_do(self) -> str:
         where = f"set {' or '.join(self.variables)}, or " if self.variables else ""
@@ -80,29 +93,44 @@ class AsNamed:
         return ModelSpec.of(model)
 
 
+def _said(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if value is not None}
+
+
+def _options(options: ProviderOptions | None) -> ProviderOptions:
+    return ProviderOptions() if options is None else options
+
+
 @frozen(weakref_slot=False)
 class ProviderHandle:
     """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
 
-    `readiness` is a machine to be run once before the first call, None where there is nothing to make ready. `options`
-    fill in what a request leaves unset. `routes` are those of models whose ids begin so, the longest beginning first;
-    `route` is for all others, and `pictures` for an ImageRequest, None where the kind makes none.
+    `state` is what the factory was given (a None in it is left out). `readiness` is a machine to be run once before the
+    first call, None where there is nothing to make ready. `options` fill in what a request leaves unset. `routes` are
+    those of models whose ids begin so, the longest beginning first; `route` is for all others, and `pictures` for an
+    ImageRequest, None where the kind makes none. `keyed` changes what else follows from a key that is given.
     """
 
     kind: str
-    state: Mapping[str, Any]
+    state: Mapping[str, Any] = field(converter=_said)
     auth: Auth
     route: Route
     readiness: Machine[Any] | None = None
     policy: ModelPolicy = AsNamed()
-    options: ProviderOptions = field(factory=ProviderOptions)
+    options: ProviderOptions = field(default=None, converter=_options)
     pictures: Route | None = None
     routes: tuple[tuple[str, Route], ...] = ()
+    keyed: Callable[[ProviderHandle, str], ProviderHandle] | None = None
 
     @property
     def spec(self) -> ProviderSpec:
         """The JSON form of this handle; `from_spec` makes the handle again."""
-        return ProviderSpec(self.kind, self.state)
+        options = self.options
+        headers: Mapping[str, Any] = options.get("extra_headers") or {}
+        if any(isinstance(value, Secret) for value in headers.values()):
+            plain = {name: value for name, value in headers.items() if not isinstance(value, Secret)}
+            options = evolve(options, extra_headers=plain or UNSET)
+        return ProviderSpec(self.kind, self.state, None if options == type(options)() else options)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -126,21 +154,42 @@ class ProviderHandle:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What requests may hold here, whatever the model."""
-        return capabilities_of(self.route.codec)
+        """What requests may hold here, whatever the model: what each of the routes takes."""
+        found = capabilities_of(self.route.codec)
+        codecs: list[Any] = [self.route.codec]
+        for _, route in self.routes:
+            if route.codec not in codecs:
+                codecs.append(route.codec)
+                found = found.shared_with(capabilities_of(route.codec))
+        return found
 
     def model(self, id: str | ModelSpec, **facts: Any) -> ModelSpec:
-        """A model of this provider with what its host knows of it: fields of ModelSpec, over those of the policy."""
-        return evolve(self.policy.spec(id), **facts)
+        """A model of this provider with what its host knows of it: fields of ModelSpec.
+
+        They stand over those of the policy, and over the flags of its route.
+        """
+        spec = self.policy.spec(id)
+        if spec.compat is None:
+            spec = evolve(spec, compat=getattr(self.route_of(spec).codec, "compat", None))
+        return evolve(spec, **facts)
 
     @property
     def has_key(self) -> bool:
         """Whether a credential is there, or none is needed."""
         return not isinstance(self.auth, KeyAuth) or bool(self.auth.key)
 
-    def with_key(self, key: str | Secret) -> ProviderHandle:
-        """The same provider with another key; a handle with an Auth of its own stays as it is."""
-        return evolve(self, auth=self.auth.with_key(key)) if isinstance(self.auth, KeyAuth) else self
+    def with_key(self, key: str | Secret | None) -> Self:
+        """The same provider with another key; None, and an Auth of its own, leave the handle as it is.
+
+        Raises ValueError, without showing it, for what cannot be a key.
+        """
+        if not key or not isinstance(self.auth, KeyAuth):
+            return self
+        text = (key.reveal() if isinstance(key, Secret) else key).strip()  # a file's last line has its line break
+        if not _KEY.fullmatch(text):
+            raise ValueError(f"the key for {self.kind} is none: it is empty, or holds what no header can hold")
+        handle = evolve(self, auth=evolve(self.auth, key=Secret(text)))
+        return handle if self.keyed is None else cast("Self", self.keyed(handle, text))
 
     def exchange(
         self,
@@ -151,15 +200,26 @@ class ProviderHandle:
         seed: bytes = b"",
         ids: Ids | None = None,
         retry_after_output: bool | None = None,
+        hooks: Iterable[str] = (),
     ) -> Exchange:
-        """The machine for one call. What the request leaves unset comes from the handle.
+        """The machine for one call. What the request leaves unset comes from the handle; `hooks` names those that the
+        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`).
 
-        Raises UnsupportedRequest for pictures from a kind that makes none.
+        Raises UnsupportedRequest for pictures from a kind that makes none, for a conversation from one that makes
+        nothing else, and for options of another dialect.
         """
-        route = self.pictures if isinstance(request, ImageRequest) else self.route_of(model)
+        drawing = isinstance(request, ImageRequest)
+        route = self.pictures if drawing else self.route_of(model)
         if route is None:
             raise UnsupportedRequest("an ImageRequest", f"the kind {self.kind} makes no pictures")
-        options = request.options.over(self.options)
+        if not drawing and route == self.pictures:
+            raise UnsupportedRequest("a conversation", f"the kind {self.kind} makes pictures only{_chat_of(self.kind)}")
+        known: type[ProviderOptions] = getattr(route.codec, "options_type", ProviderOptions)
+        if not issubclass(known, type(request.options)):
+            given = type(request.options).__name__
+            raise UnsupportedRequest(given, f"options of another dialect: {route.codec.api} takes {known.__name__}")
+        # The handle's own may be those of its other dialect (words, pictures): what this one does not know is not said.
+        options = known().over(request.options.over(self.options))
         allowed = options.get("retry_after_output", False) if retry_after_output is None else retry_after_output
         return Exchange(
             route=route,
@@ -171,18 +231,52 @@ class ProviderHandle:
             seed=seed,
             ids=ids if ids is not None else Ids(),
             retry_after_output=allowed,
+            hooks=frozenset(hooks),
         )
+
+
+def _chat_of(kind: str) -> str:
+    from .presets import PRESETS
+
+    return f'; for its chat there is openai_compatible(preset="{kind}")' if kind in PRESETS else ""
+
+
+def codec_of(api: str, kind: str, **fields: Any) -> Any:
+    """The dialect's codec as a kind speaks it."""
+    return evolve(cast("Any", CODECS[api]), provider=kind, **fields)
+
+
+def flags_of(kind: str, class_: type[C], given: C | Mapping[str, Any] | None) -> C | None:
+    """Compat flags as a factory takes them: the class, or its JSON form with or without the `type`.
+
+    Raises ValueError for a flag that there is not, and TypeError for flags of another dialect.
+    """
+    if given is None or isinstance(given, class_):
+        return given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{kind}: compat is a {class_.__name__} or its JSON form, and not {type(given).__name__}")
+    data = {**class_().to_json(), **given}
+    if unknown := sorted(data.keys() - class_().to_json().keys()):
+        raise ValueError(f"{kind}: {class_.__name__} has no flag {unknown[0]!r}")
+    return class_.from_json(data)
 
 
 def check_base_url(kind: str, base_url: str) -> str:
     """The URL without its last slash; ValueError for what no request could be sent to."""
     from urllib.parse import urlsplit
 
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port  # raises where it is none
+    except ValueError as error:
+        raise ValueError(f"{kind}: base_url is no URL ({error})") from None
     if parts.username or parts.password:
         raise ValueError(f"{kind}: base_url holds a user name or password; give a key as api_key instead")
-    if parts.query or parts.fragment:  # where a key may stand, so it is not shown
+    if "?" in base_url or "#" in base_url:  # where a key may stand, so it is not shown
         raise ValueError(f"{kind}: base_url must end before any ? or #")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError(f"{kind}: base_url {base_url!r} is no http(s) URL")
+    if not _PLAIN.fullmatch(base_url):
+        rule = "write a name beyond ASCII as xn--..., and what is special in the path as %XX"
+        raise ValueError(f"{kind}: base_url {base_url!r} holds blanks or characters that no URL has; {rule}")
     return base_url.rstrip("/")

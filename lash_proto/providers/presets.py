@@ -13,7 +13,7 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from ..compat import ChatCompat
-from ..models import ModelSpec
+from ..models import LEVELS, ModelSpec
 
 
 @frozen(weakref_slot=False)
@@ -44,25 +44,32 @@ class CompatByModel:
         return spec
 
 
-# Custom tools and `prompt_cache_key` are OpenAI's own; most servers know only the older name for the token limit.
-_NEW: Final = ChatCompat(prompt_cache_key=False, custom_tools=False)
+# Custom tools and the fields of its prompt cache are OpenAI's own; most servers know only the older name for the token
+# limit.
+_NEW: Final = ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False)
 _OLD: Final = evolve(_NEW, max_tokens_field="max_tokens")
 
 _OPENROUTER: Final = evolve(_NEW, thinking_format="openrouter", session_headers=("x-session-id",))
+_GROQ: Final = evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None})
 
 PRESETS: Final[dict[str, Preset]] = {
-    # Claude behind OpenRouter caches what is marked, as Anthropic does (WIRE 12.7).
+    # Claude and Gemini behind OpenRouter cache what is marked (WIRE 2h, 12.7).
     "openrouter": Preset(
         base_url="https://openrouter.ai/api/v1",
         variables=("OPENROUTER_API_KEY",),
         compat=_OPENROUTER,
-        by_model=(("anthropic/", evolve(_OPENROUTER, cache_marks="anthropic")),),
+        by_model=(
+            ("anthropic/", evolve(_OPENROUTER, cache_marks="anthropic", demoted_reasoning=False)),
+            ("google/gemini", evolve(_OPENROUTER, cache_marks="gemini")),
+        ),
         pictures="openrouter-images",
     ),
+    # Qwen3 knows on and off only.
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
         variables=("GROQ_API_KEY",),
-        compat=evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=_GROQ,
+        by_model=(("qwen/qwen3-32b", evolve(_GROQ, effort_words=dict.fromkeys(LEVELS[1:], "default"))),),
     ),
     "together": Preset(
         base_url="https://api.together.xyz/v1",
@@ -125,13 +132,14 @@ PRESETS: Final[dict[str, Preset]] = {
     "zai": Preset(
         base_url="https://api.z.ai/api/paas/v4",
         variables=("ZAI_API_KEY",),
-        compat=evolve(_OLD, thinking_format="zai"),
+        compat=evolve(_OLD, thinking_format="zai", tool_stream=True),
     ),
-    # `thinking: {"type": ...}` is DeepSeek's switch, without an effort beside it.
+    # `thinking: {"type": ...}` is DeepSeek's switch, without an effort beside it. While it thinks, an assistant message
+    # with calls must bring reasoning.
     "moonshot": Preset(
         base_url="https://api.moonshot.ai/v1",
         variables=("MOONSHOT_API_KEY",),
-        compat=evolve(_OLD, thinking_format="deepseek"),
+        compat=evolve(_OLD, thinking_format="deepseek", reasoning_content_required=True, reasoning_filler=" "),
     ),
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",

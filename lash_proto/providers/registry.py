@@ -10,17 +10,17 @@ from .handle import ProviderHandle, ProviderSpec
 
 Factory = Callable[..., ProviderHandle]
 
-_BUILT_IN: dict[str, str] = {
-    "openai": "openai",
-    "openai-compatible": "openai_compatible",
-    "codex": "codex",
-    "anthropic": "anthropic",
-    "google_oauth": "google_oauth",
-    "google": "google",
-    "github-copilot": "github_copilot",
-    "openrouter": "openrouter",
-    "faux": "faux",
-}
+_BUILT_IN: tuple[str, ...] = (
+    "openai",
+    "openai-compatible",
+    "codex",
+    "anthropic",
+    "google_oauth",
+    "google",
+    "github-copilot",
+    "openrouter",
+    "faux",
+)
 
 VARIABLES: dict[str, tuple[str, ...]] = {
     "openai": ("OPENAI_API_KEY",),
@@ -43,8 +43,8 @@ def register(kind: str, factory: Factory) -> None:
 
 def register_all() -> None:
     """Make every built-in kind known. Twice does no harm, and what was registered by hand stays."""
-    for kind, name in _BUILT_IN.items():
-        _factories.setdefault(kind, _late(name))
+    for kind in _BUILT_IN:
+        _factories.setdefault(kind, _late(kind.replace("-", "_")))
 
 
 def _late(name: str) -> Factory:
@@ -61,17 +61,31 @@ def kinds() -> tuple[str, ...]:
 
 
 def make_handle(kind: str, **options: Any) -> ProviderHandle:
-    """A handle of a registered kind; `options` go to its factory. ValueError for a kind nobody registered."""
+    """A handle of a registered kind, or `openai-compatible` by the name of one of its presets where no kind has it.
+
+    `options` go to the factory. ValueError for a name that nobody registered.
+    """
     factory = _factories.get(kind)
     if factory is None:
+        from .presets import PRESETS
+
+        if kind in PRESETS and "openai-compatible" in _factories:
+            return make_handle("openai-compatible", preset=kind, **options)
         known = ", ".join(_factories) or "none; call register_all()"
-        raise ValueError(f"no provider kind {kind!r} is registered (there are: {known})")
+        raise ValueError(f"no provider kind {kind!r} is registered (there are: {known}; presets: {', '.join(PRESETS)})")
     return factory(**options)
 
 
 def from_spec(spec: ProviderSpec, **credentials: Any) -> ProviderHandle:
-    """The handle whose `spec` this is, with the credential given anew."""
-    return make_handle(spec.kind, **spec.state, **credentials)
+    """The handle whose `spec` this is, with the credential given anew.
+
+    ValueError for a state that no handle of its kind can have.
+    """
+    options = {} if spec.options is None else {"options": spec.options}
+    try:
+        return make_handle(spec.kind, **spec.state, **options, **credentials)
+    except TypeError as error:
+        raise ValueError(f"no {spec.kind!r} can be made of its saved form: {error}") from error
 
 
 def split_model(text: str) -> tuple[str, str]:

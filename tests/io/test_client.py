@@ -253,9 +253,18 @@ def test_the_call_may_name_another_model(world: World) -> None:
     assert asked(world, "Hi", model="other").model == "other"
 
 
-def test_an_unknown_keyword_is_a_mistake(world: World) -> None:
-    with pytest.raises(TypeError, match="unknown option 'temprature'"):
-        asked(world, "Hi", temprature=1)
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("temprature", "; did you mean 'temperature'?"),
+        ("max_tokens", "; did you mean 'max_output_tokens'?"),
+        ("zork", "AnthropicOptions has it"),
+    ],
+)
+def test_an_unknown_keyword_is_a_mistake(world: World, name: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=f"unknown option {name!r}: ") as caught:
+        asked(world, "Hi", **{name: 1})
+    assert str(caught.value).endswith(meant)
 
 
 def test_no_model_is_a_mistake(world: World) -> None:

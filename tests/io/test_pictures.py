@@ -127,19 +127,23 @@ def test_what_cannot_be_asked_is_told_before_any_io(world: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handle", "path"),
+    ("handle", "path", "provider"),
     [
-        (openai("k"), "/v1/images/generations"),
-        (openai_compatible("k", base_url="https://example.test/api/v1"), "/api/v1/images/generations"),
-        (openai_compatible("k", preset="openrouter"), "/api/v1/chat/completions"),
-        (openrouter("k"), "/api/v1/chat/completions"),
+        (openai("k"), "/v1/images/generations", "openai"),
+        (
+            openai_compatible("k", base_url="https://example.test/api/v1"),
+            "/api/v1/images/generations",
+            "example.test/api/v1",
+        ),
+        (openai_compatible("k", preset="openrouter"), "/api/v1/chat/completions", "openrouter"),
+        (openrouter("k"), "/api/v1/chat/completions", "openrouter"),
     ],
 )
-def test_over_a_socket(world: str, handle: ProviderHandle, path: str) -> None:
+def test_over_a_socket(world: str, handle: ProviderHandle, path: str, provider: str) -> None:
     with FauxServer(FauxProvider([FauxReply((PNG,))])) as server:
         reply = draw(world, server.aim(handle), "An otter", api_key="k")
         (call,) = server.provider.calls
     assert (call.path, dict(call.headers)["authorization"]) == (path, "***")
     assert [(picture.data, picture.origin and picture.origin.provider) for picture in reply.images] == [
-        (PNG.data, handle.kind)
+        (PNG.data, provider)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from lash_proto.cache import Slot, ephemeral, place_markers
+from lash_proto.cache import Slot, ephemeral, place_last_marker, place_markers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,3 +89,14 @@ def test_two_places_that_say_the_same_are_two() -> None:
     slots = [slot("same", "system", explicit=True), slot("same", "system", explicit=True)]
     assert place_markers(slots, MARK) == ()
     assert marked(slots) == ["same", "same"]
+
+
+def test_geminis_one_marker_is_on_the_last_breakpoint_wherever_it_is() -> None:
+    slots = prompt(slot("hello"), slot("picture", text=False))
+    assert place_last_marker(slots, MARK) == ()
+    assert marked(slots) == ["hello"]
+    slots = [slot("system", "system", explicit=True), slot("picture", text=False, explicit=True), slot("question")]
+    rule = "the request can hold one marker, and later ones count for more"
+    assert place_last_marker(slots, MARK) == (f"one cache breakpoint left out: {rule}",)
+    assert marked(slots) == ["picture"]
+    assert place_last_marker([slot("system", "system")], MARK) == ()

@@ -10,14 +10,15 @@ from attrs import evolve, frozen
 
 from lash_proto.codec import Route
 from lash_proto.codecs import CODECS
-from lash_proto.compat import ChatCompat
-from lash_proto.models import LEVELS, Capability, ModelSpec
+from lash_proto.compat import AnthropicCompat, ChatCompat
+from lash_proto.models import LEVELS, Capability, ModelSpec, nearest_level, supported_levels
 from lash_proto.prices import Prices
 from lash_proto.providers import (
     Capabilities,
     ProviderHandle,
     anthropic,
     codex,
+    github_copilot,
     google,
     google_oauth,
     openai,
@@ -92,7 +93,8 @@ def test_a_model_of_a_handle_has_the_facts_it_is_given() -> None:
     prices, capability = Prices(5, 25), Capability(("off", "low"))
     handle = anthropic("k")
     made = handle.model("claude-opus-5", context_window=200_000, prices=prices, capability=capability)
-    assert made == ModelSpec("claude-opus-5", context_window=200_000, prices=prices, capability=capability)
+    flags = AnthropicCompat()
+    assert made == ModelSpec("claude-opus-5", flags, context_window=200_000, prices=prices, capability=capability)
     assert handle.model(made, max_output_tokens=8000) == evolve(made, max_output_tokens=8000)
     with pytest.raises(TypeError, match="contxt_window"):
         handle.model("claude-opus-5", contxt_window=1)
@@ -108,5 +110,26 @@ class Aliases:
 
 def test_the_facts_stand_over_those_of_the_policy() -> None:
     handle = evolve(anthropic("k"), policy=Aliases())
-    assert handle.model("opus") == ModelSpec("claude-opus-5", context_window=200_000)
+    assert handle.model("opus") == ModelSpec("claude-opus-5", AnthropicCompat(), context_window=200_000)
     assert handle.model("opus", context_window=1).context_window == 1
+
+
+def test_a_model_of_a_preset_has_the_levels_of_its_server() -> None:
+    made = openai_compatible("k", preset="groq").model("llama")
+    assert supported_levels(made) == ("off", "low", "medium", "high")
+    assert nearest_level(made, "max") == "high"
+    claude = openai_compatible("k", preset="openrouter").model("anthropic/claude-opus-5")
+    assert isinstance(claude.compat, ChatCompat)
+    assert claude.compat.cache_marks == "anthropic"
+
+
+def test_where_a_kind_has_several_routes_only_what_all_of_them_take_is_promised() -> None:
+    said = github_copilot("t").capabilities
+    assert (said.api, said.inputs) == ("openai-completions", ("text", "image", "document"))
+    assert (said.custom_tools, said.stop, said.seed, said.json_object, said.json_schema) == (
+        False,  # Chat and Messages have none
+        False,  # Responses has none
+        False,
+        False,  # Messages has no free JSON
+        True,
+    )

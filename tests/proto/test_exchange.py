@@ -51,7 +51,7 @@ from tests.fake_world import SSE, START, Answer, Refused, Run, cut, run
 from tests.proto.tiny import END, HELLO, REPLY, THOUGHT, Tiny, TinyDecoder, event
 
 TINY = Tiny()
-KEY = KeyAuth("tiny", "authorization", Secret("k-1"), "Bearer ")
+KEY = KeyAuth("tiny", "authorization", Secret("k-1"))
 URL = "https://api.example/v1"
 JSON = (("content-type", "application/json"),)
 
@@ -603,14 +603,13 @@ def test_every_happening_in_every_state_has_an_answer_or_is_a_mistake_of_the_dri
 
 def test_ids_never_issued_are_refused_and_finished_ones_are_silence() -> None:
     machine, now = bring(states()["again"])
-    for happening in told(1)[:6]:
+    for happening in [*told(1)[:6], HostAnswered(1, "x")]:
         assert machine.receive(happening, now) == []
-    for happening in told(0)[:6] + told(3)[:6]:
+    for happening in [*told(0)[:6], *told(3)[:6], HostAnswered(3, "x")]:
         with pytest.raises(LocalProtocolError, match="answers no effect"):
             machine.receive(happening, now)
-    for happening in told(2)[6:]:
-        with pytest.raises(LocalProtocolError, match="nothing that an Exchange asks for"):
-            machine.receive(happening, now)
+    with pytest.raises(LocalProtocolError, match="nothing that an Exchange asks for"):
+        machine.receive(ToolReturned(2, "x"), now)
 
 
 def test_after_its_end_everything_finished_is_silence() -> None:
@@ -752,7 +751,7 @@ def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger(
 
 
 def test_a_key_that_the_server_says_back_is_hidden() -> None:
-    key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"), "Bearer ")
+    key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"))
     said = b'{"error": {"message": "no such key: plainkey-9f8e7d", "param": ["Bearer plainkey-9f8e7d", 1]}}'
     refusal = Answer([said], status=401, headers=(("content-type", "application/json"),))
     response = call(refusal, auth=key, extra_headers={"x-other": Secret("another-secret")}).result
@@ -760,3 +759,11 @@ def test_a_key_that_the_server_says_back_is_hidden() -> None:
     assert response.error.message == "no such key: ***"
     assert response.error.raw == {"message": "no such key: ***", "param": ["Bearer ***", 1]}
     assert "plainkey" not in repr(response)
+
+
+@pytest.mark.parametrize("own", [{"Authorization": Secret("Bearer mine")}, {"authorization": None}])
+def test_a_header_of_the_callers_own_stands_for_a_missing_key(own: Any) -> None:
+    (sent,) = exchange(auth=KeyAuth("tiny"), extra_headers=own).start(START)
+    assert dict(sent.headers).get("authorization") == own.get("Authorization")
+    with pytest.raises(MissingCredential):
+        exchange(auth=KeyAuth("tiny"), extra_headers={"x-other": "1"}).start(START)

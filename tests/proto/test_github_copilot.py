@@ -149,8 +149,16 @@ def test_calls_go_where_the_token_says(given: Any, host: str) -> None:
     assert "tid=" not in repr(handle) + json.dumps(handle.spec.to_json())
 
 
+def test_a_token_given_later_says_it_too() -> None:
+    later = github_copilot().with_key(TOKEN)
+    assert {first_call(later, model=model).url for model in ("claude-opus-5", "gpt-5", "gpt-4.1")} == {
+        f"https://api.business.githubcopilot.com{path}" for path in ("/v1/messages", "/responses", "/chat/completions")
+    }
+    assert first_call(later.with_key("tid=other")).url == f"{HOST}/chat/completions"
+
+
 def test_without_a_token_a_call_says_so() -> None:
-    with pytest.raises(MissingCredential, match=r"no key for github-copilot: give one to github_copilot\(\.\.\.\)"):
+    with pytest.raises(MissingCredential, match="no key for github-copilot: set COPILOT_GITHUB_TOKEN, or give"):
         first_call(github_copilot())
 
 

@@ -342,6 +342,7 @@ def test_the_apps_own_reasoning_stays_where_it_has_a_place() -> None:
     assert said(own) == (TextPart("<thinking>hm</thinking>"),)
     assert said(own, to=GEMINI) == (own,)
     assert said(own, to=evolve(CHAT, compat=ChatCompat(reasoning_content_required=True))) == (own,)
+    assert said(own, to=evolve(CHAT, compat=ChatCompat(reasoning_as_text=True))) == (own,)
     assert said(own, to=evolve(CLAUDE, compat=AnthropicCompat(empty_signature_allowed=True))) == (own,)
     with_data = ReasoningPart("hm", None, {"signature": "s"})
     assert said(with_data, to=CLAUDE) == (with_data,)

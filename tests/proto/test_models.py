@@ -91,11 +91,14 @@ def test_what_contradicts_itself_is_refused(make: Any, why: str) -> None:
     [
         ("m", None),
         (ModelSpec("m", AnthropicCompat()), None),
+        (ModelSpec("m", AnthropicCompat(effort_words={"off": None, "max": "xhigh"})), LEVELS[1:]),
         (ModelSpec("m", ChatCompat(effort_words={"max": "xhigh"})), None),
         (model("off", "high", "low"), ("off", "low", "high")),
         (model("off", "low", "high", mandatory=True), ("low", "high")),
         (model(mandatory=True), LEVELS[1:]),
         (ModelSpec("m", ChatCompat(effort_words={"max": None, "low": "little"})), LEVELS[:-1]),
+        (ModelSpec("m", ChatCompat(thinking_format="ant-ling", effort_words={"high": "high"})), ("off", "high")),
+        (ModelSpec("m", ChatCompat(thinking_format="ant-ling")), ("off",)),
         (model("low", "high", "max", compat=ResponsesCompat(effort_words={"max": None})), ("low", "high")),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,27 @@ def test_a_string_makes_a_model_of_which_nothing_is_known() -> None:
     [
         ChatCompat(),
         ChatCompat(finish_reason_required=False),
+        ChatCompat(
+            store=False,
+            body={"provider": {"only": ["groq"]}},
+            tool_stream=True,
+            cache_marks="gemini",
+            marker_ttl=False,
+            cache_lifetime=None,
+            reasoning_as_text=True,
+            thinking_format="chat-template",
+            template={"preserve_thinking": True, "effort": {"$var": "thinking.effort", "omit_when_off": True}},
+        ),
         ResponsesCompat(),
+        ResponsesCompat(custom_tools=False, prompt_cache_key=False, session_headers=("x-session-id",)),
         AnthropicCompat(message_stop_required=False),
+        AnthropicCompat(
+            effort_words={"off": None},
+            strict_tools=False,
+            eager_input_streaming=False,
+            tool_markers=False,
+            marker_ttl=False,
+        ),
         GoogleCompat(),
         *[value for value in vars(compat).values() if isinstance(value, Compat)],
     ],
@@ -33,6 +53,13 @@ def test_flags_and_models_have_json_forms(flags: Compat) -> None:
     spec = ModelSpec("m", flags, 1000, 200_000)
     assert from_json(json.loads(json.dumps(spec.to_json()))) == spec
     assert from_json(json.loads(json.dumps(flags.to_json()))) == flags
+
+
+@pytest.mark.parametrize("variable", [{"$var": "enabled"}, {}, {"$var": "thinking.effort", "omitWhenOff": True}])
+def test_a_template_knows_three_variables(variable: dict[str, Any]) -> None:
+    known = "thinking.enabled, thinking.effort, thinking.budget"
+    with pytest.raises(ValueError, match=rf"template\['a'\]: a `\$var` is one of {known}"):
+        ChatCompat(template={"a": variable})
 
 
 def test_a_model_has_the_flags_of_a_dialect_and_nothing_else() -> None:

@@ -10,7 +10,20 @@ import pytest
 
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
-from lash_proto.messages import JsonSchema, LlmRequest, ProviderOptions, TextPart, UserMessage
+from lash_proto.handoff import handoff
+from lash_proto.messages import (
+    AssistantMessage,
+    JsonSchema,
+    LlmRequest,
+    Origin,
+    ProviderOptions,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultMessage,
+    UserMessage,
+)
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, openai_compatible, presets, register_all
 from lash_proto.providers.presets import PRESETS, CompatByModel, Preset
@@ -28,7 +41,8 @@ def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: 
 
 
 def body_of(given: ProviderHandle, model: str = "m", reasoning: Any = "high", **fields: Any) -> Any:
-    request = LlmRequest("Hi", max_output_tokens=9, options=ProviderOptions(reasoning=reasoning), **fields)
+    fields = {"max_output_tokens": 9, **fields}
+    request = LlmRequest("Hi", options=ProviderOptions(reasoning=reasoning), **fields)
     return json.loads(first_call(given, request, model).body)
 
 
@@ -112,7 +126,7 @@ def test_mistral_is_asked_in_its_own_words() -> None:
     ],
 )
 def test_a_budget_goes_into_the_servers_own_field(preset: str, fields: dict[str, Any]) -> None:
-    body = body_of(made(preset), reasoning=2000)
+    body = body_of(made(preset), reasoning=2000, max_output_tokens=4096)
     assert {name: body[name] for name in fields} == fields
 
 
@@ -134,6 +148,23 @@ def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
         assert caught.value.part == part
 
 
+@pytest.mark.parametrize(("preset", "filler"), [("deepseek", ""), ("moonshot", " "), ("zai", None)])
+def test_calls_made_elsewhere_bring_the_reasoning_that_a_server_insists_on(preset: str, filler: str | None) -> None:
+    history = (UserMessage("Hi"), AssistantMessage([ToolCallPart("a", "f")]), ToolResultMessage("a", "1"))
+    messages = json.loads(first_call(made(preset), LlmRequest(history)).body)["messages"]
+    assert messages[1].get("reasoning_content") == filler
+
+
+def test_groqs_qwen_knows_on_and_off_only() -> None:
+    asked = [body_of(made("groq"), "qwen/qwen3-32b", reasoning=level) for level in ("off", "minimal", "high", "max")]
+    assert [body["reasoning_effort"] for body in asked] == ["none", "default", "default", "default"]
+    assert body_of(made("groq"), "openai/gpt-oss-120b", reasoning="low")["reasoning_effort"] == "low"
+
+
+def test_zai_streams_arguments_only_when_told_to() -> None:
+    assert body_of(made("zai"), tools=[ToolDefinition("f")])["tool_stream"] is True
+
+
 @pytest.mark.parametrize(("preset", "header"), [("openrouter", "x-session-id"), ("xai", "x-grok-conv-id")])
 def test_a_session_stays_on_one_cache_by_the_servers_own_header(preset: str, header: str) -> None:
     assert dict(first_call(made(preset), LlmRequest("Hi", session_id="s")).headers)[header] == "s"
@@ -143,14 +174,35 @@ def test_a_session_stays_on_one_cache_by_the_servers_own_header(preset: str, hea
     ("model", "mark"),
     [
         ("anthropic/claude-opus-5", {"cache_control": {"type": "ephemeral"}}),
+        ("google/gemini-3-pro", {"cache_control": {"type": "ephemeral"}}),
+        ("google/gemma-4", {}),
         ("openai/gpt-5.6", {}),
         (ModelSpec("anthropic/claude-opus-5", compat=ChatCompat()), {}),
     ],
 )
-def test_openrouter_marks_what_claude_is_to_cache(model: str | ModelSpec, mark: dict[str, Any]) -> None:
+def test_openrouter_marks_what_claude_and_gemini_are_to_cache(model: str | ModelSpec, mark: dict[str, Any]) -> None:
     asked = LlmRequest([UserMessage([TextPart("Hi", cache_breakpoint=True)])])
     (message,) = json.loads(first_call(made("openrouter"), asked, model).body)["messages"]
     assert message["content"] == [{"type": "text", "text": "Hi", **mark}]
+
+
+def test_a_long_cache_is_asked_for_where_it_can_be() -> None:
+    asked = LlmRequest([UserMessage([TextPart("Hi")])], options=ProviderOptions(cache_retention="long"))
+    claude = json.loads(first_call(made("openrouter"), asked, "anthropic/claude-opus-5").body)
+    hour = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    assert claude["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hi", **hour}]}]
+    for preset, model in (("openrouter", "google/gemini-3-pro"), ("openrouter", "openai/gpt-5.6"), ("groq", "m")):
+        body = json.loads(first_call(made(preset), asked, model).body)
+        assert not [name for name in body if name.startswith("prompt_cache")]
+    azure = json.loads(first_call(made("azure"), asked).body)
+    assert azure["prompt_cache_retention"] == "24h"
+
+
+def test_claude_behind_openrouter_is_not_told_the_thoughts_of_others() -> None:
+    thought = AssistantMessage([ReasoningPart("hm", Origin("google", "google-generative-ai", "g")), TextPart("Yes.")])
+    for model, told in (("anthropic/claude-opus-5", 1), ("google/gemini-3-pro", 2)):
+        (message,) = handoff([thought], made("openrouter"), model).messages
+        assert len(message.content) == told  # type: ignore[union-attr]
 
 
 def test_flags_of_the_caller_are_all_the_flags_there_are() -> None:

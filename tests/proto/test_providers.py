@@ -11,10 +11,13 @@ from attrs import evolve
 import lash_proto
 from lash_proto import providers
 from lash_proto.codecs import CODECS
+from lash_proto.codecs.anthropic_messages import AnthropicOptions
 from lash_proto.codecs.openai_images import ImagesOptions
-from lash_proto.compat import CODEX, ChatCompat
+from lash_proto.codecs.openai_responses import ResponsesOptions
+from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, GoogleCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.faux import FauxProvider, FauxReply
+from lash_proto.happenings import BodyEnded, BodyReceived, HeadReceived
 from lash_proto.machine import Ids
 from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
@@ -27,6 +30,7 @@ from lash_proto.providers import (
     codex,
     faux,
     from_spec,
+    github_copilot,
     google,
     google_oauth,
     kinds,
@@ -91,6 +95,70 @@ def test_codex_says_whose_account_it_is_and_who_we_are() -> None:
     assert (headers["chatgpt-account-id"], headers["originator"]) == ("acc-1", "lash")
     assert "chatgpt-account-id" not in dict(first_call(codex(KEY)).headers)
     assert codex(KEY).route.codec.compat == CODEX  # type: ignore[attr-defined]
+
+
+def test_codex_gives_the_name_that_the_caller_gives() -> None:
+    register_all()
+    named = codex(KEY, identity={"Originator": "mine", "User-Agent": "mine/1"})
+    headers = dict(first_call(named).headers)
+    assert (headers["originator"], headers["user-agent"]) == ("mine", "mine/1")
+    assert first_call(from_spec(named.spec, api_key=KEY)) == first_call(named)
+
+
+OAUTH = "sk-ant-oat01-made-up"
+
+
+def test_a_subscriptions_token_brings_its_beta_and_is_a_bearer() -> None:
+    later = anthropic(key_header="x-api-key", betas=["files-api-2025-04-14"]).with_key(OAUTH)
+    headers = dict(first_call(later).headers)
+    assert headers["anthropic-beta"] == "oauth-2025-04-20,files-api-2025-04-14"
+    assert headers["authorization"] == Secret(f"Bearer {OAUTH}")
+    assert "x-api-key" not in headers
+    assert "anthropic-beta" not in dict(first_call(anthropic(KEY)).headers)
+
+
+def test_anthropics_version_betas_and_flags_are_the_handles_and_in_its_saved_form() -> None:
+    register_all()
+    flags = AnthropicCompat(message_stop_required=False)
+    made = anthropic(KEY, version="2026-10-21", betas=("b-1", "b-2"), compat=flags, identity={"x-app": "mine"})
+    headers = dict(first_call(made).headers)
+    assert (headers["anthropic-version"], headers["anthropic-beta"], headers["x-app"]) == (
+        "2026-10-21",
+        "b-1,b-2",
+        "mine",
+    )
+    assert made.route.codec.compat == flags  # type: ignore[attr-defined]
+    again = from_spec(from_json(made.spec.to_json()), api_key=KEY)  # type: ignore[arg-type]
+    assert again == made
+
+
+@pytest.mark.parametrize(
+    ("made", "status", "word"),
+    [
+        (codex(KEY), 403, "codex(identity={...})"),
+        (codex(KEY), 400, None),
+        (codex(KEY, identity={"originator": "mine"}), 403, None),
+        (anthropic(OAUTH), 400, "anthropic(identity={...})"),
+        (anthropic(OAUTH, identity={"x-app": "mine"}), 400, None),
+        (anthropic(KEY), 400, None),
+    ],
+)
+def test_a_refusal_says_that_lash_names_nobody_else(made: ProviderHandle, status: int, word: str | None) -> None:
+    machine = made.exchange(LlmRequest("Hi"), "m")
+    (call,) = machine.start(0.0)
+    machine.receive(HeadReceived(call.id, status, (("content-type", "application/json"),)), 0.1)
+    machine.receive(BodyReceived(call.id, b'{"error":{"type":"permission_error","message":"Not for you."}}'), 0.2)
+    error = machine.receive(BodyEnded(call.id), 0.3)[-1].result.error
+    assert error.message.startswith("Not for you.")
+    assert (word in error.message) if word else error.message == "Not for you."
+
+
+@pytest.mark.parametrize(("make", "api"), [(google, "google-generative-ai"), (google_oauth, "google-code-assist")])
+def test_which_gemini_is_asked_is_the_handles_to_say(make: Any, api: str) -> None:
+    made = make(KEY, compat={"type": "google_compat", "thinking": "budget"})
+    assert made.route.codec.compat == GoogleCompat(thinking="budget")
+    assert from_spec(made.spec, api_key=KEY) == made
+    assert make(KEY).route.codec.compat == CODECS[api].compat  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +379,10 @@ def test_a_kind_without_pictures_and_one_with_nothing_else_say_so() -> None:
     assert codex(KEY).picture_options_type is ProviderOptions
     with pytest.raises(MissingCredential, match=r"set OPENROUTER_API_KEY, or give one to openrouter\(\.\.\.\)"):
         openrouter().exchange(ImageRequest("An otter"), "m").start(0.0)
-    with pytest.raises(UnsupportedRequest, match="a conversation: the dialect makes pictures from an ImageRequest"):
+    with pytest.raises(
+        UnsupportedRequest,
+        match=r'openrouter makes pictures only; for its chat there is openai_compatible\(preset="openrouter"\)',
+    ):
         first_call(openrouter(KEY))
 
 
@@ -334,3 +405,99 @@ def test_every_name_of_the_room_is_there_and_no_other() -> None:
     assert isinstance(anthropic().auth, KeyAuth)
     with pytest.raises(AttributeError, match="no attribute 'nobody'"):
         _ = providers.nobody
+
+
+# --- what a user may get wrong ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("http://h\n/", "holds blanks"),
+        ("http://ex ample.com", "holds blanks"),
+        ("https://münchen.de", "xn--"),
+        ("http://h:99999", "is no URL"),
+        ("http://h:0", "is no http"),
+        ("http://[::1", "is no URL"),
+        ("https://h/#", "before any"),
+        ("https://h/?", "before any"),
+        ("ftp://h", "is no http"),
+        ("h/v1", "is no http"),
+        ("https://u:p@h", "user name or password"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [anthropic, openai_compatible, codex, google, google_oauth, openrouter, github_copilot]
+)
+def test_a_base_url_that_no_call_could_go_to_is_refused_when_it_is_given(make: Any, url: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule) as caught:
+        make(KEY, base_url=url)
+    assert str(caught.value).startswith(
+        make.__name__.replace("openai_c", "openai-c").replace("b_c", "b-c") + ": base_url"
+    )
+
+
+@pytest.mark.parametrize("key", ["a\nb", " ", "schlüssel", "a\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="the key for openai is none") as caught:
+        openai(key)
+    assert key.strip() == "" or key not in str(caught.value)
+
+
+def test_the_line_break_at_the_end_of_a_keys_file_is_no_part_of_it() -> None:
+    assert openai(f"{KEY}\n") == openai(KEY)
+
+
+def test_flags_are_known_ones_of_the_right_dialect() -> None:
+    made = openai_compatible(base_url=LOCAL, compat={"max_tokens_field": "max_tokens"})
+    assert made.route.codec.compat == ChatCompat(max_tokens_field="max_tokens")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="ChatCompat has no flag 'max_token_field'"):
+        openai_compatible(base_url=LOCAL, compat={"max_token_field": "max_tokens"})
+    with pytest.raises(TypeError, match="compat is a ChatCompat or its JSON form, and not AnthropicCompat"):
+        openai_compatible(base_url=LOCAL, compat=AnthropicCompat())  # type: ignore[arg-type]
+
+
+def test_a_preset_can_be_named_where_a_kind_can() -> None:
+    register_all()
+    assert make_handle("groq", api_key=KEY) == openai_compatible(KEY, preset="groq")
+    assert make_handle("openrouter").kind == "openrouter"  # a kind goes first
+    with pytest.raises(ValueError, match=r"no provider kind 'grok' is registered \(there are: .*; presets: .*groq"):
+        make_handle("grok")
+
+
+def test_a_saved_form_that_its_kind_cannot_have_is_named() -> None:
+    register_all()
+    with pytest.raises(ValueError, match="no 'openai' can be made of its saved form: .*unexpected keyword.*base_url"):
+        from_spec(ProviderSpec("openai", {"base_url": LOCAL}))
+
+
+def test_a_server_gives_its_name_to_what_it_says_so_that_no_other_gets_it_back() -> None:
+    def provider(made: ProviderHandle) -> Any:
+        return made.route.codec.provider  # type: ignore[attr-defined]
+
+    assert provider(openai_compatible(KEY, preset="groq")) == "groq"
+    assert provider(openai_compatible(KEY, preset="groq", base_url=LOCAL)) == "groq"
+    assert provider(openai_compatible(base_url=LOCAL)) == "localhost:11434/v1"
+
+
+def test_options_of_another_dialect_are_refused_and_the_handles_own_are_no_harm() -> None:
+    with pytest.raises(UnsupportedRequest, match="AnthropicOptions: .* another dialect: openai-responses"):
+        openai(KEY).exchange(LlmRequest("Hi", options=AnthropicOptions(top_k=3)), "m")
+    drawing = openai(KEY, options=ResponsesOptions(verbosity="low", max_retries=5))
+    machine = drawing.exchange(ImageRequest("An otter"), "m")
+    assert (type(machine.request.options), machine.request.options.max_retries) == (ImagesOptions, 5)
+    body = json.loads(drawing.exchange(LlmRequest("Hi"), "m").start(0.0)[0].body)
+    assert body["text"] == {"verbosity": "low"}
+
+
+def test_a_saved_handle_keeps_its_options_and_no_secret() -> None:
+    register_all()
+    headers: dict[str, str | Secret | None] = {"x-a": "1", "x-key": Secret("s-12345678")}
+    options = ProviderOptions(cache_retention="long", reasoning="low", extra_headers=headers)
+    saved = openai(KEY, options=options).spec
+    assert "s-12345678" not in json.dumps(saved.to_json())
+    again = from_spec(from_json(saved.to_json()), api_key=KEY)  # type: ignore[arg-type]
+    assert again.options == evolve(options, extra_headers={"x-a": "1"})
+    assert openai(KEY).spec == ProviderSpec("openai")
+    only = openai(options=ProviderOptions(extra_headers={"x-key": Secret("s-12345678")}))
+    assert only.spec == ProviderSpec("openai")

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from attrs import define, field
 
 from ...cache import Slot
-from ...compat import AnthropicCompat
+from ...compat import AnthropicCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
@@ -63,6 +63,10 @@ class Conversation:
     betas: list[str] = field(factory=list[str])
     cited: bool = False
     container: JsonDict | None = None
+    _rules: TargetRules = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self.compat.rules
 
     def add(self, messages: Sequence[Message]) -> None:
         """All messages, in turns."""
@@ -145,7 +149,7 @@ class Conversation:
         raise UnsupportedRequest(f"{type(part).__name__} in a {where}", "only an assistant message can hold it")
 
     def _tool_result(self, message: ToolResultMessage, beside: list[JsonDict]) -> JsonDict:
-        result: JsonDict = {"type": "tool_result", "tool_use_id": self.compat.rules.call_id(message.tool_call_id)}
+        result: JsonDict = {"type": "tool_result", "tool_use_id": self._rules.call_id(message.tool_call_id)}
         content = message.content
         marked = not isinstance(content, str) and any(_is_breakpoint(part) for part in content)
         self.slots.append(Slot(result, "message", explicit=marked))
@@ -264,14 +268,14 @@ class Conversation:
         return {**block, **(part.provider_data or {})}
 
     def _tool_use(self, part: ToolCallPart) -> JsonDict:
-        name = self.compat.rules.tool_name(part.name)
+        name = self._rules.tool_name(part.name)
         if name != part.name:
             self.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         arguments = part.arguments
         if part.kind == "custom":
             arguments = {"input": part.raw_arguments}
             self.note("the text of a custom tool call is sent as its argument `input`")
-        block: JsonDict = {"type": "tool_use", "id": self.compat.rules.call_id(part.id), "name": name}
+        block: JsonDict = {"type": "tool_use", "id": self._rules.call_id(part.id), "name": name}
         block["input"] = dict(arguments)
         if not self._is_foreign(part.origin):
             block.update(part.provider_data or {})

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ...cache import MAX_MARKERS, Slot, ephemeral, place_markers
 from ...errors import UnsupportedRequest
@@ -24,7 +24,7 @@ from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefi
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import check_name, fit_request, http_request, session_headers
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -37,6 +37,7 @@ MIN_BUDGET: Final = 1024
 # The version of the API that has no sampling parameters any more (WIRE F1).
 _NO_SAMPLING: Final = "2026-10-21"
 _INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
+_EAGER: Final = "fine-grained-tool-streaming-2025-05-14"
 # The reference client's budgets for levels; it knows none above high.
 _BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 16384, "max": 16384}
 # Options that go into the body as they stand.
@@ -60,7 +61,7 @@ class Encoding:
     def __attrs_post_init__(self) -> None:
         codec = self.codec
         self.talk = Conversation(codec.provider, codec.api, self.spec.id, codec.compat_of(self.spec))
-        self.request = fit_request(self.request, self.spec, self.talk.notes)
+        self.request = fit_request(self.request, evolve(self.spec, compat=self.talk.compat), self.talk.notes)
         self.options = as_anthropic(self.request)
         self.talk.betas += [*codec.betas, *self.options.get("betas", ())]
         # The order of keys is the order of the prompt: tools, system, messages (WIRE 4b).
@@ -95,9 +96,7 @@ class Encoding:
         yield "anthropic-version", self.codec.version
         if self.talk.betas:
             yield "anthropic-beta", ",".join(dict.fromkeys(self.talk.betas))
-        if self.request.session_id is not None:
-            for name in self.talk.compat.session_headers:
-                yield name, self.request.session_id
+        yield from session_headers(self.request, self.talk.compat.session_headers)
 
     # --- tools and system --------------------------------------------------------------------------------------------
 
@@ -105,11 +104,13 @@ class Encoding:
         tools: list[JsonDict] = []
         for tool in self.request.tools:
             tools.append(dict(tool.data) if isinstance(tool, ProviderTool) else self._tool(tool))
-            if not tools[-1].get("defer_loading"):  # a marker there is refused
+            if self.talk.compat.tool_markers and not tools[-1].get("defer_loading"):  # a marker there is refused
                 self.slots.append(Slot(tools[-1], "tool"))
         names = [tool["name"] for tool in tools if "name" in tool]
         if tools:
             self.body["tools"] = tools
+            if self.options.get("eager_input_streaming") and not self.talk.compat.eager_input_streaming:
+                self.talk.betas.append(_EAGER)
         choice = self._tool_choice(names)
         if choice is not None:
             self.body["tool_choice"] = choice
@@ -117,7 +118,8 @@ class Encoding:
     def _tool(self, tool: ToolDefinition) -> JsonDict:
         if tool.kind == "custom":
             raise UnsupportedRequest(f"custom tool {tool.name!r}", "tools of the Messages API take JSON arguments")
-        strict = tool.strict is True
+        compat = self.talk.compat
+        strict = tool.strict is True and compat.strict_tools
         said = tool.parameters or no_parameters(strict=strict)
         made = project(said, "anthropic", "tool", strict=strict, where=f"parameters of tool {tool.name!r}")
         self.talk.notes += made.changes
@@ -125,8 +127,12 @@ class Encoding:
         if tool.description:
             wire["description"] = tool.description
         wire["input_schema"] = dict(made.schema)
-        if tool.strict is not None:
+        if compat.strict_tools and tool.strict is not None:
             wire["strict"] = tool.strict
+        elif tool.strict:
+            self.talk.note(f"the server does not hold tool {tool.name!r} to its schema")
+        if compat.eager_input_streaming and self.options.get("eager_input_streaming"):
+            wire["eager_input_streaming"] = True
         return wire
 
     def _tool_choice(self, names: list[str]) -> JsonDict | None:
@@ -185,9 +191,11 @@ class Encoding:
             budget = said
         elif said is not None and self.talk.compat.adaptive_thinking:
             self.body["thinking"] = {"type": "adaptive"}
-            self.config.setdefault("effort", "low" if said == "minimal" else said)
-            if said == "minimal":
+            word = (self.talk.compat.effort_words or {}).get(said, said)
+            if word == "minimal":
+                word = "low"
                 self.talk.note("reasoning minimal is sent as low, the least effort there is")
+            self.config.setdefault("effort", word)
         elif said is not None:
             budget = self._budget_of(said)
         if isinstance(said, int) or budget:
@@ -204,8 +212,6 @@ class Encoding:
             self.body["thinking"]["display"] = display
         elif display:
             self.talk.note("how to show thinking is not said without a reasoning level or budget")
-        if self.options.get("effort"):
-            self.config["effort"] = self.options.get("effort")
         return budget
 
     def _budget_of(self, level: str) -> int:
@@ -280,7 +286,10 @@ class Encoding:
             self.body["container"] = container
 
     def _add_markers(self) -> None:
-        marker = ephemeral(self.options.get("cache_retention", "short"))
+        retention, ttl = self.options.get("cache_retention", "short"), self.talk.compat.marker_ttl
+        if retention == "long" and not ttl:
+            self.talk.note("the server decides how long it keeps the prompt cached")
+        marker = ephemeral(retention, ttl=ttl)
         if marker is not None:
             # A marker at the top level, which the caller may have put there, counts too.
             limit = MAX_MARKERS - ("cache_control" in (self.options.get("extra_body") or {}))

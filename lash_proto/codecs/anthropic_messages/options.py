@@ -26,6 +26,8 @@ class AnthropicOptions(ProviderOptions):
     """`output_config.effort`, where it is to differ from what `reasoning` says."""
     thinking_display: Literal["summarized", "omitted", "updates"] | Unset | None = UNSET
     """How thinking is shown; `expose_thinking` alone asks for "summarized"."""
+    eager_input_streaming: bool | Unset | None = UNSET
+    """True: arguments of calls are streamed as they are written, before anyone has seen that they are JSON."""
     betas: tuple[str, ...] | Unset = field(default=UNSET, converter=_tuple)
     """Names for the `anthropic-beta` header, beside the codec's own."""
     container: str | Mapping[str, Any] | Unset | None = UNSET

@@ -1,9 +1,9 @@
 """Messages as Chat Completions writes them, one after the other, the earlier never touched by the later.
 
-- A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry Anthropic's
-  markers, the strings of users and the system are always one part, marked or not. Assistant content is a string or
-  null: some servers answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived
-  in the list, as Mistral's does, is it a list again.
+- A string stays a string and parts stay a list, because a prompt cache compares bytes; where parts carry
+  `cache_control`, a text is always a part, marked or not. Else assistant content is a string or null: some servers
+  answer in lists once they are shown one (NVIDIA, WIRE 2h). Only where the reasoning itself lived in the list, as
+  Mistral's does, is it a list again, and where a server is told its reasoning as text.
 - A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
   calls of the turn are answered; so that message grows while answers are missing and is fixed from then on.
 - Call ids are replayed as they came. Ids from elsewhere are made fit: at most 40 letters, digits, `_` and `-`, the same
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from ...compat import ChatCompat
+from ...compat import ChatCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
@@ -56,10 +56,14 @@ class Conversation:
     target: Origin
     parts: PartEncoder
     messages: list[JsonDict] = field(factory=list[JsonDict], init=False)
+    _rules: TargetRules = field(init=False)
     has_calls: bool = field(default=False, init=False)
     _ids: dict[str, str] = field(factory=dict[str, str], init=False)
     _open: set[str] = field(factory=set[str], init=False)
     _pictures: list[JsonDict] = field(factory=list[JsonDict], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self.compat.rules
 
     def add_system(self, system: str | tuple[TextPart, ...]) -> None:
         """The system prompt; nothing where it is empty."""
@@ -135,7 +139,7 @@ class Conversation:
 
     def _add_assistant(self, message: AssistantMessage) -> None:
         parts = [part for part in message.content if self._is_kept(part)]
-        if any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
+        if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
             self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
         encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
         refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
@@ -161,7 +165,7 @@ class Conversation:
             self.parts.note("an assistant message without content was left out")
             return
         if self.compat.reasoning_content_required:
-            encoded.setdefault("reasoning_content", "")
+            encoded.setdefault("reasoning_content", self.compat.reasoning_filler)
         self.messages.append(encoded)
 
     def _is_kept(self, part: Part) -> bool:
@@ -171,7 +175,7 @@ class Conversation:
         if isinstance(part, AudioPart) and part.transcript:
             return True
         if isinstance(part, (ReasoningPart, OpaquePart, AudioPart, ImagePart)):
-            own = part.origin is None and isinstance(part, ReasoningPart) and self.compat.reasoning_content_required
+            own = part.origin is None and isinstance(part, ReasoningPart) and self._rules.own_reasoning
             if own or self._is_native(part.origin):
                 return True
             self.parts.note(f"a {type(part).__name__} from elsewhere was left out")
@@ -179,9 +183,18 @@ class Conversation:
         raise UnsupportedRequest(f"a {type(part).__name__} in an assistant message", "the dialect has no place for it")
 
     def _assistant_content(self, parts: list[Part]) -> str | list[JsonDict] | None:
-        if any(_lives_in_content(part) for part in parts):
-            return [p for part in parts if (p := self._content_part(part)) is not None]
-        return "".join([self._content_text(part) for part in parts]) or None
+        thoughts = self._thoughts(parts)
+        if not (self.parts.in_lists or thoughts or any(_lives_in_content(part) for part in parts)):
+            return "".join([self._content_text(part) for part in parts]) or None
+        content = [{"type": "text", "text": "\n\n".join(thoughts)}] if thoughts else []
+        content += [p for part in parts if (p := self._content_part(part)) is not None]
+        return content or None
+
+    def _thoughts(self, parts: list[Part]) -> list[str]:
+        """The reasoning that goes back as text."""
+        if not (self.compat.reasoning_as_text and self.compat.replay_reasoning):
+            return []
+        return [p.text for p in parts if isinstance(p, ReasoningPart) and p.text.strip() and not _lives_in_content(p)]
 
     def _content_text(self, part: Part) -> str:
         if isinstance(part, TextPart):
@@ -198,8 +211,8 @@ class Conversation:
             return {"type": "thinking", "thinking": thinking, **get_dict(part.provider_data, "with")}
         if isinstance(part, OpaquePart) and _lives_in_content(part):
             return dict(part.data)
-        text = self._content_text(part)
-        return {"type": "text", "text": text} if text else None
+        breakpoint = isinstance(part, TextPart) and part.cache_breakpoint and self.parts.in_lists
+        return self.parts.text(TextPart(self._content_text(part), breakpoint), "assistant")
 
     def _reasoning(self, parts: list[Part]) -> JsonDict:
         texts: list[tuple[str, Mapping[str, Any]]] = []
@@ -210,16 +223,18 @@ class Conversation:
         if texts and not self.compat.replay_reasoning:
             self.parts.note("the server does not take its reasoning back")
             return {}
-        return replay_fields(texts)
+        return {} if self.compat.reasoning_as_text else replay_fields(texts)
 
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
-        name = part.name if native else self.compat.rules.tool_name(part.name)
+        name = part.name if native else self._rules.tool_name(part.name)
         encoded: JsonDict
-        if part.kind == "custom":
+        if part.kind == "custom" and (native or self.compat.custom_tools):
             encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
         else:
+            if part.kind == "custom":
+                self.parts.note("the text of a custom tool call is sent as its argument `input`")
             arguments = arguments_text(part)
             if not native and part.arguments_error is not None:
                 self.parts.note(f"arguments of {name!r} that are no JSON object went back as an empty one")
@@ -231,7 +246,7 @@ class Conversation:
         return encoded
 
     def _wire_id(self, id: str, *, native: bool) -> str:
-        return id if native and not self.compat.mistral else self.compat.rules.call_id(id)
+        return id if native and not self.compat.mistral else self._rules.call_id(id)
 
 
 def _lives_in_content(part: Part) -> bool:

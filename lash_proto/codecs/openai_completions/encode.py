@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,15 +14,13 @@ from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Orig
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import check_name, client_request_id, fit_request, http_request, session_headers, session_key
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
 from .thinking import thinking_fields
 
 PATH: Final = "/chat/completions"
-
-_HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]{1,512}")
 
 
 def encode(
@@ -44,32 +40,36 @@ def encode(
     conversation.flush()
     if not conversation.messages:
         raise UnsupportedRequest("messages", "there is none to send")
-    body: JsonDict = {"model": spec.id, "messages": conversation.messages}
+    body: JsonDict = {**(compat.body or {}), "model": spec.id, "messages": conversation.messages}
+    if body.get("n") is not None:
+        raise UnsupportedRequest("compat.body.n", "a reply is one answer: make a call for each")
     if stream:
         body["stream"] = True
         if compat.usage_in_stream:
             body["stream_options"] = {"include_usage": True}
     body |= _sampling(request, compat)
     body |= _tools(request, compat, notes)
+    if stream and compat.tool_stream and "tools" in body:
+        body["tool_stream"] = True
     parts.write_marks(body.get("tools", []))
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])
     if request.output is not None:
         body["response_format"] = _response_format(request.output, compat, notes)
-    body |= thinking_fields(compat, options.get("reasoning"), notes)
+    cap = request.max_output_tokens or spec.max_output_tokens
+    body |= thinking_fields(compat, options.get("reasoning"), cap, notes)
     if options.get("expose_thinking") and compat.thinking_format == "openai":
         notes.append("the server has no switch that shows reasoning")
     if tier := options.get("service_tier"):
         body["service_tier"] = tier
     if request.metadata:
         body["metadata"] = _metadata(request.metadata)
-    if request.session_id and retention != "none" and compat.prompt_cache_key:
-        body["prompt_cache_key"] = _short(request.session_id)
-    if retention == "long" and compat.cache_marks != "anthropic":
-        notes.append("the server decides how long it keeps the prompt cached")
+    body |= _cache(request.session_id, retention, compat, notes)
+    if compat.store is not None:
+        body["store"] = compat.store
     if isinstance(options, ChatOptions):
         body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
-    headers = _headers(request, compat, notes)
+    headers = [*client_request_id(request, notes), *session_headers(request, compat.session_headers)]
     return http_request(path, body, options, stream=stream, headers=headers, notes=notes)
 
 
@@ -181,20 +181,19 @@ def _metadata(metadata: Mapping[str, str]) -> JsonDict:
     return dict(metadata)
 
 
-def _headers(request: LlmRequest, compat: ChatCompat, notes: list[str]) -> list[tuple[str, str]]:
-    headers: list[tuple[str, str]] = []
-    if request.request_id is not None:
-        if _HEADER_SAFE.fullmatch(request.request_id):
-            headers.append(("x-client-request-id", request.request_id))
+def _cache(session_id: str | None, retention: CacheRetention, compat: ChatCompat, notes: list[str]) -> JsonDict:
+    if retention == "none":
+        # Without a breakpoint nothing is written (WIRE 1b).
+        return {"prompt_cache_options": {"mode": "explicit"}} if compat.cache_lifetime == "options" else {}
+    fields: JsonDict = {}
+    if session_id and compat.prompt_cache_key:
+        fields["prompt_cache_key"] = session_key(session_id)
+    if retention == "long" and not (compat.cache_marks == "anthropic" and compat.marker_ttl):
+        if compat.cache_lifetime == "retention":
+            fields["prompt_cache_retention"] = "24h"
+        elif compat.cache_lifetime == "options":
+            fields["prompt_cache_options"] = {"ttl": "30m"}
+            notes.append("a long cache is asked for 30 minutes: Chat Completions has no longer one")
         else:
-            notes.append("request_id was not sent: 1 to 512 visible ASCII characters")
-    if request.session_id and request.options.get("cache_retention", "short") != "none":
-        headers += [(name, _short(request.session_id)) for name in compat.session_headers]
-    return headers
-
-
-def _short(session_id: str) -> str:
-    """A session's name in at most 64 plain characters: itself where it fits, else its SHA-256."""
-    if len(session_id) <= 64 and _HEADER_SAFE.fullmatch(session_id):
-        return session_id
-    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
+            notes.append("the server decides how long it keeps the prompt cached")
+    return fields

@@ -35,7 +35,7 @@ class ChatOptions(ProviderOptions):
     safety_identifier: str | Unset | None = UNSET
     """Stands for the end user, up to 64 characters."""
     store: bool | Unset | None = UNSET
-    """Whether the provider keeps the answer."""
+    """Whether the provider keeps the answer. Default: what the server's compat says."""
 
 
 FIELDS: Final = (

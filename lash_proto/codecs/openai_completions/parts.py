@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from attrs import define, field
 
-from ...cache import Slot, ephemeral, place_markers
+from ...cache import Slot, ephemeral, place_last_marker, place_markers
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...messages import AudioPart, CacheRetention, DocumentPart, ImagePart, Part, TextPart
@@ -26,6 +26,9 @@ _SOUNDS: Final = {
     "audio/mpeg": "mp3",
     "audio/mp3": "mp3",
 }
+_Kind: TypeAlias = Literal["system", "user", "assistant", "tool"]
+"""Whose part it is."""
+
 _URL = re.compile(r"(?:https?|gs)://|data:", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 
@@ -39,6 +42,11 @@ class PartEncoder:
     notes: list[str]
     slots: list[Slot] = field(factory=list[Slot], init=False)
 
+    @property
+    def in_lists(self) -> bool:
+        """Whether content is always a list, so that a marker finds a part to stand on and turns no string into one."""
+        return self.compat.cache_marks in ("anthropic", "gemini")
+
     def user_part(self, part: Part) -> JsonDict | None:
         """A part of a user's message; None for a text of nothing."""
         if isinstance(part, TextPart):
@@ -51,15 +59,15 @@ class PartEncoder:
             return sound(part)
         raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
 
-    def text(self, part: TextPart, kind: Literal["system", "user", "tool"] = "user") -> JsonDict | None:
+    def text(self, part: TextPart, kind: _Kind = "user") -> JsonDict | None:
         """A text part; servers refuse an empty one."""
         if not part.text:
             return None
         return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint, kind)
 
-    def string(self, text: str, kind: Literal["system", "user"] = "user") -> str | list[JsonDict]:
+    def string(self, text: str, kind: _Kind = "user") -> str | list[JsonDict]:
         """A string as it is, or as the one part that it always is where parts carry `cache_control`."""
-        if self.compat.cache_marks != "anthropic":
+        if not self.in_lists:
             return text
         part = self.text(TextPart(text), kind)
         return [] if part is None else [part]
@@ -103,21 +111,26 @@ class PartEncoder:
         if what not in self.notes:
             self.notes.append(what)
 
-    def _mark(self, part: JsonDict, breakpoint: bool, kind: Literal["system", "user", "tool"] = "user") -> JsonDict:
+    def _mark(self, part: JsonDict, breakpoint: bool, kind: _Kind = "user") -> JsonDict:
         if breakpoint and self.retention != "none" and self.compat.cache_marks is None:
             self.note("the server has no cache breakpoints")
-        text = part["type"] == "text" and kind != "tool"
+        # Anthropic takes no marker on blank text.
+        text = part["type"] == "text" and kind != "tool" and not part["text"].isspace()
         self.slots.append(Slot(part, "system" if kind == "system" else "message", text=text, explicit=breakpoint))
         return part
 
     def write_marks(self, tools: list[JsonDict]) -> None:
         """Mark the parts that end a cached prefix: for OpenAI those that were asked for, the last ones where there are
-        too many; for Anthropic behind a gateway by the rule of `lash_proto.cache`."""
-        marker = ephemeral(self.retention)
-        if marker is None or self.compat.cache_marks is None:
+        too many; behind a gateway by the rules of `lash_proto.cache`."""
+        marks = self.compat.cache_marks
+        marker = ephemeral(self.retention, ttl=marks == "anthropic" and self.compat.marker_ttl)
+        if marker is None or marks is None:
             return
-        if self.compat.cache_marks == "anthropic":
+        if marks == "anthropic":
             self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker)
+            return
+        if marks == "gemini":
+            self.notes += place_last_marker(self.slots, marker)
             return
         asked = [slot.target for slot in self.slots if slot.explicit]
         if len(asked) > MAX_BREAKPOINTS:

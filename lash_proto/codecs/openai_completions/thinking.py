@@ -1,33 +1,55 @@
 """How a Chat Completions server is told how much to reason: one entry for each `ChatCompat.thinking_format`.
 
-A level is one of ours, sent under the server's own word; a budget is tokens. What a format cannot say is refused rather
-than left out: a caller who switched reasoning off would pay for it all the same.
+A level is one of ours, sent under the server's own word; a budget is tokens, kept below the cap on the output, of which
+reasoning is a part here. What a format cannot say is refused rather than left out: a caller who switched reasoning off
+would pay for it all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...values import JsonDict
+from .._encoder import ROOM_TO_ANSWER
 
 _Format: TypeAlias = Callable[[ChatCompat, str, "int | None"], JsonDict]
 """From the flags, the level ("off" for none) and the budget, where one was given instead of a level."""
 
 
-def thinking_fields(compat: ChatCompat, reasoning: str | int | None, notes: list[str]) -> JsonDict:
-    """The body's fields for a level or budget; none where the caller leaves it to the provider."""
+def thinking_fields(compat: ChatCompat, reasoning: str | int | None, cap: int | None, notes: list[str]) -> JsonDict:
+    """The body's fields for a level or budget; where the caller leaves it to the provider, nothing but a template's own
+    values. `cap` is the most tokens that the reply may have."""
     if reasoning is None:
-        return {}
+        return _template_fields(compat, {}) if compat.thinking_format in _TEMPLATES else {}
     if isinstance(reasoning, int):
-        level, budget = ("on", reasoning) if reasoning > 0 else ("off", None)
+        level, budget = ("on", _below(cap, reasoning, notes)) if reasoning > 0 else ("off", None)
     else:
         level, budget = reasoning, None
-    if budget is None and level != "off" and compat.thinking_format in _SWITCHES and not compat.effort_beside_thinking:
+    if budget is None and level != "off" and not _tells_effort(compat):
         notes.append(f"the server only switches reasoning on or off: level {level!r} means on")
     return _FORMATS[compat.thinking_format](compat, level, budget)
+
+
+def _below(cap: int | None, budget: int, notes: list[str]) -> int:
+    """The budget, or what leaves room for an answer below the cap; of a cap too small for that it is half."""
+    if cap is None:
+        return budget
+    room = cap - ROOM_TO_ANSWER if cap > ROOM_TO_ANSWER else max(1, cap // 2)
+    if budget > room:
+        notes.append(f"the reasoning budget is {room} tokens, to leave room for an answer")
+    return min(budget, room)
+
+
+def _tells_effort(compat: ChatCompat) -> bool:
+    """Whether the server hears of a level more than that it is not off."""
+    if compat.effort_beside_thinking:
+        return True
+    if compat.thinking_format in _TEMPLATES:
+        return any(variable["$var"] == "thinking.effort" for variable in _variables(compat).values())
+    return compat.thinking_format not in _SWITCHES
 
 
 def _word(compat: ChatCompat, level: str) -> str:
@@ -54,6 +76,13 @@ def _string(compat: ChatCompat, level: str, budget: int | None) -> JsonDict:
     return {"thinking": _word(compat, level)} if budget is None else _budget(compat, budget)
 
 
+def _ant_ling(compat: ChatCompat, level: str, budget: int | None) -> JsonDict:
+    if budget is not None:
+        return _budget(compat, budget)
+    word = (compat.effort_words or {}).get(level)  # of a level that is on there is one, or it was refused already
+    return {} if word is None else {"reasoning": {"effort": word}}
+
+
 def _none(compat: ChatCompat, level: str, budget: int | None) -> JsonDict:
     raise UnsupportedRequest("reasoning", "the server has no field for it")
 
@@ -71,6 +100,47 @@ def _switch(on: JsonDict, off: JsonDict) -> _Format:
     return fields
 
 
+def _template(compat: ChatCompat, level: str, budget: int | None) -> JsonDict:
+    """A server that hands values on to the model's chat template, with an effort or a budget beside them perhaps."""
+    word: str | None = None
+    if budget is None:
+        # A template knows no "none": off has a word only where the flags give it one.
+        word = (compat.effort_words or {}).get("off") if level == "off" else _word(compat, level)
+    variables = _variables(compat).values()
+    beside: JsonDict = {}
+    if word is not None and compat.effort_beside_thinking:
+        beside = {"reasoning_effort": word}
+    elif budget is not None and (compat.budget_field or not any(v["$var"] == "thinking.budget" for v in variables)):
+        beside = _budget(compat, budget)
+    told = _template_fields(
+        compat, {"thinking.enabled": level != "off", "thinking.effort": word, "thinking.budget": budget}
+    )
+    off_is_silence = level == "off" and any(v.get("omit_when_off") for v in variables)
+    if not beside and not off_is_silence and told == _template_fields(compat, {}):
+        raise UnsupportedRequest(f"reasoning {level!r}", "the server's template has no variable that says it")
+    return {**told, **beside}
+
+
+def _template_fields(compat: ChatCompat, values: Mapping[str, Any]) -> JsonDict:
+    """The field of the template with these values for its variables, less those that have none."""
+    variables = _variables(compat)
+    told: JsonDict = {}
+    for name, value in (compat.template or {}).items():
+        if name not in variables:
+            told[name] = value
+        elif values.get("thinking.enabled") or not variables[name].get("omit_when_off"):
+            said = values.get(variables[name]["$var"])
+            if said is not None:
+                told[name] = said
+    return {_TEMPLATES[compat.thinking_format]: told} if told else {}
+
+
+def _variables(compat: ChatCompat) -> dict[str, Mapping[str, Any]]:
+    """The variables of the template, by the names that it has for them."""
+    template: Mapping[str, Any] = compat.template or {}
+    return {name: value for name, value in template.items() if isinstance(value, Mapping)}
+
+
 _SWITCHES: Final[dict[str, _Format]] = {
     "deepseek": _switch({"thinking": {"type": "enabled"}}, {"thinking": {"type": "disabled"}}),
     # clear_thinking false: what is replayed of earlier turns is to be read (WIRE 2h).
@@ -83,10 +153,14 @@ _SWITCHES: Final[dict[str, _Format]] = {
     ),
 }
 
+_TEMPLATES: Final = {"chat-template": "chat_template_kwargs", "baseten": "chat_template_args"}
+
 _FORMATS: Final[dict[str, _Format]] = {
     "none": _none,
     "openai": _openai,
     "openrouter": _openrouter,
     "string": _string,
+    "ant-ling": _ant_ling,
     **_SWITCHES,
+    **dict.fromkeys(_TEMPLATES, _template),
 }

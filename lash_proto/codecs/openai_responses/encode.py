@@ -10,8 +10,6 @@ Decisions.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,7 +22,7 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import check_name, fit_request, http_request
+from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_headers, session_key
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -57,9 +55,6 @@ _CHOICES = frozenset(
         "programmatic_tool_calling",
     }
 )
-_PRINTABLE = re.compile(r"[\x21-\x7e]+")
-_MAX_KEY = 64
-_MAX_REQUEST_ID = 512
 
 
 def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream: bool) -> HttpRequest:
@@ -98,7 +93,12 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     if not items.items and not _goes_on(body, options):
         raise UnsupportedRequest("messages", "Responses needs some input")
     _refuse_fields(body, compat)
-    return http_request("/responses", body, options, stream=stream, headers=_headers(request, compat), notes=notes)
+    headers = [
+        *(compat.headers or {}).items(),
+        *session_headers(request, compat.session_headers),
+        *client_request_id(request, notes),
+    ]
+    return http_request("/responses", body, options, stream=stream, headers=headers, notes=notes)
 
 
 def _option(options: ProviderOptions, name: str) -> Any:
@@ -169,6 +169,8 @@ def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
     if tool.description:
         item["description"] = tool.description
     if tool.kind == "custom":
+        if not compat.custom_tools:
+            raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
         if tool.format is not None:
             item["format"] = tool.format
         return item
@@ -255,8 +257,8 @@ def _sampling(
         raise UnsupportedRequest("options.conversation", "not together with previous_response_id")
     who = _option(options, "safety_identifier")
     if who is not None:
-        if len(who) > _MAX_KEY:
-            raise UnsupportedRequest("options.safety_identifier", f"at most {_MAX_KEY} characters")
+        if len(who) > MAX_KEY:
+            raise UnsupportedRequest("options.safety_identifier", f"at most {MAX_KEY} characters")
         body["safety_identifier"] = who
 
 
@@ -279,8 +281,8 @@ def _cache(
         if compat.cache_lifetime == "options":
             body["prompt_cache_options"] = {"mode": "explicit"}  # without a breakpoint: nothing is written
         return
-    if request.session_id:
-        body["prompt_cache_key"] = _session_key(request.session_id)
+    if request.session_id and compat.prompt_cache_key:
+        body["prompt_cache_key"] = session_key(request.session_id)
     if retention == "long":
         if compat.cache_lifetime == "retention":
             body["prompt_cache_retention"] = "24h"
@@ -288,13 +290,6 @@ def _cache(
             body["prompt_cache_options"] = {"ttl": "12h"}
         else:
             notes.append("this server keeps its cache as long as it likes: a long retention cannot be asked for")
-
-
-def _session_key(session_id: str) -> str:
-    """The session's name as a key and a header take it: as it is, or hashed where it is too long or not plain ASCII."""
-    if len(session_id) <= _MAX_KEY and _PRINTABLE.fullmatch(session_id):
-        return session_id
-    return hashlib.sha256(session_id.encode("utf-8", "replace")).hexdigest()
 
 
 def _include(options: ProviderOptions, compat: ResponsesCompat, stored: bool, body: JsonDict) -> None:
@@ -309,14 +304,3 @@ def _include(options: ProviderOptions, compat: ResponsesCompat, stored: bool, bo
         raise UnsupportedRequest(
             "options.background", "a response in the background has to be stored: set options.store"
         )
-
-
-def _headers(request: LlmRequest, compat: ResponsesCompat) -> list[tuple[str, str]]:
-    headers = list((compat.headers or {}).items())
-    if compat.session_header is not None and request.session_id:
-        headers.append((compat.session_header, _session_key(request.session_id)))
-    if request.request_id:
-        if len(request.request_id) > _MAX_REQUEST_ID or not _PRINTABLE.fullmatch(request.request_id):
-            raise UnsupportedRequest("request_id", f"at most {_MAX_REQUEST_ID} characters of plain ASCII")
-        headers.append(("x-client-request-id", request.request_id))
-    return headers

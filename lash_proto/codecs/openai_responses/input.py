@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field
 
-from ...compat import ResponsesCompat
+from ...compat import ResponsesCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
@@ -60,9 +60,13 @@ class InputItems:
     marks: bool
     notes: list[str]
     items: list[JsonDict] = field(factory=list[JsonDict], init=False)
+    _rules: TargetRules = field(init=False)
     _begun: int = field(default=0, init=False)
     _calls: dict[str, tuple[str, str, Any]] = field(factory=dict[str, "tuple[str, str, Any]"], init=False)
     _marked: list[JsonDict] = field(factory=list[JsonDict], init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self.compat.rules
 
     def add_system(self, role: str, system: str | tuple[TextPart, ...]) -> None:
         """The system text as a first message."""
@@ -125,7 +129,7 @@ class InputItems:
 
     def _result(self, message: ToolResultMessage, place: str) -> None:
         id, kind, caller = self._calls.get(
-            message.tool_call_id, (self.compat.rules.call_id(message.tool_call_id), "function", None)
+            message.tool_call_id, (self._rules.call_id(message.tool_call_id), "function", None)
         )
         output: Any = message.content
         if not isinstance(output, str):
@@ -279,17 +283,20 @@ class InputItems:
 
     def _call(self, part: ToolCallPart, bare: bool) -> None:
         native = self._is_native(part.origin)
-        id = part.id if native and part.id else self.compat.rules.call_id(part.id)
-        name = self.compat.rules.tool_name(part.name)
+        id = part.id if native and part.id else self._rules.call_id(part.id)
+        name = self._rules.tool_name(part.name)
         if name != part.name:  # models make up names, and OpenAI then refuses to hear them again
             self._note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {_RULE}")
         kept = dict(part.provider_data or {}) if native else {}
         if bare:
             kept.pop("id", None)
-        self._calls[part.id] = (id, part.kind, kept.get("caller"))
-        if part.kind == "custom":
+        kind = part.kind if native or self.compat.custom_tools else "function"
+        self._calls[part.id] = (id, kind, kept.get("caller"))
+        if kind == "custom":
             item = {"type": "custom_tool_call", "call_id": id, "name": name, "input": part.raw_arguments}
         else:
+            if part.kind == "custom":
+                self._note("the text of a custom tool call is sent as its argument `input`")
             item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
         self.items.append({**kept, **item})
 

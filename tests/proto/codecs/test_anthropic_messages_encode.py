@@ -666,6 +666,26 @@ def test_nothing_is_marked_where_nothing_is_to_be_kept() -> None:
     assert marked(body(UserMessage([TextPart("Hi", cache_breakpoint=True)]), system="Be brief.")) == []
 
 
+def server(**flags: Any) -> ModelSpec:
+    """A model of a server that differs in these."""
+    return ModelSpec(MODEL, compat=AnthropicCompat(**flags))
+
+
+def test_a_server_may_take_no_marker_on_a_tool_and_none_of_an_hour() -> None:
+    tools = [WEATHER]
+    mark = {"type": "ephemeral"}
+    asked = body(tools=tools, uncached=False, model=server(tool_markers=False))
+    assert marked(asked) == [("Hi", mark)]
+    long = ProviderOptions(cache_retention="long")
+    assert marked(body(tools=tools, options=long, model=server(marker_ttl=False))) == [
+        ("get_weather", mark),
+        ("Hi", mark),
+    ]
+    told = ("the server decides how long it keeps the prompt cached",)
+    assert http(LlmRequest("Hi", options=long), server(marker_ttl=False)).notes == told
+    assert http("Hi", server(marker_ttl=False)).notes == ()
+
+
 def test_what_does_not_fit_is_told() -> None:
     parts = [TextPart(name, cache_breakpoint=True) for name in "abcd"]
     fifth = LlmRequest([UserMessage(parts)], system="Be brief.")
@@ -692,6 +712,34 @@ def test_a_tool_is_its_name_its_description_and_the_schema_of_an_object() -> Non
             "strict": True,
         },
     ]
+
+
+def test_strict_is_left_out_where_the_server_does_not_know_it() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "required": ["a"]}
+    tools = [ToolDefinition("f", "", schema, strict=True), ToolDefinition("g", strict=False)]
+    asked = http(LlmRequest("Hi", tools=tools), server(strict_tools=False))
+    assert [(tool["name"], tool.get("strict")) for tool in json.loads(asked.body)["tools"]] == [
+        ("f", None),
+        ("g", None),
+    ]
+    assert json.loads(asked.body)["tools"][0]["input_schema"] == schema
+    assert asked.notes == ("the server does not hold tool 'f' to its schema",)
+
+
+def test_arguments_are_streamed_as_they_are_written_where_asked_for() -> None:
+    eager = AnthropicOptions(cache_retention="none", eager_input_streaming=True)
+    search = ProviderTool({"type": "web_search_20250305", "name": "web_search"})
+    request = LlmRequest("Hi", tools=[WEATHER, search], options=eager)
+    tools = json.loads(http(request).body)["tools"]
+    assert [tool.get("eager_input_streaming") for tool in tools] == [True, None]
+    assert "anthropic-beta" not in dict(http(request).headers)
+    older = http(request, server(eager_input_streaming=False))
+    assert b"eager_input_streaming" not in older.body
+    assert dict(older.headers)["anthropic-beta"] == "fine-grained-tool-streaming-2025-05-14"
+    for plain in (evolve(request, tools=()), evolve(request, options=ProviderOptions())):
+        asked = http(plain, server(eager_input_streaming=False))
+        assert "anthropic-beta" not in dict(asked.headers)
+        assert b"eager_input_streaming" not in http(plain).body
 
 
 @pytest.mark.parametrize(
@@ -749,6 +797,15 @@ def test_a_level_is_adaptive_thinking_with_an_effort() -> None:
     assert thinking("high", knobs={"effort": "low"}) == (adaptive, {"effort": "low"}, 32000)
     assert notes(options=ProviderOptions(reasoning="minimal")) == (
         "reasoning minimal is sent as low, the least effort there is",
+    )
+
+
+def test_a_level_is_said_in_the_servers_words() -> None:
+    spec = server(effort_words={"minimal": "lowest", "xhigh": "max", "off": None})
+    for level, word in (("minimal", "lowest"), ("xhigh", "max"), ("high", "high")):
+        assert thinking(level, model=spec)[:2] == ({"type": "adaptive"}, {"effort": word})
+    assert "the model takes one of minimal, low, medium" in refusal(
+        options=ProviderOptions(reasoning="off"), model=spec
     )
 
 

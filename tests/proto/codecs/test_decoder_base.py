@@ -404,3 +404,14 @@ def test_codecs_are_found_by_name_and_made_once() -> None:
     assert repr(CODECS).startswith("CODECS(openai-completions, ")
     with pytest.raises(KeyError, match="no codec for 'cobol'; there are openai-completions, "):
         CODECS["cobol"]
+
+
+def test_a_codec_of_ones_own_stands_among_them() -> None:
+    codec = CODECS["openai-completions"]
+    CODECS["cobol"] = codec
+    try:
+        assert CODECS["cobol"] is codec
+        assert ("cobol" in CODECS, len(CODECS), list(CODECS)[-1]) == (True, 8, "cobol")
+    finally:
+        del CODECS["cobol"]
+    assert ("cobol" in CODECS, len(CODECS)) == (False, 7)

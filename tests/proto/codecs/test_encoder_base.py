@@ -18,6 +18,7 @@ from lash_proto.codecs._encoder import (
     http_request,
     media_type_of,
 )
+from lash_proto.compat import AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.messages import (
     DocumentPart,
@@ -28,6 +29,7 @@ from lash_proto.messages import (
     ToolCallPart,
     ToolDefinition,
 )
+from lash_proto.models import ModelSpec
 from lash_proto.values import Secret
 
 CHAT_APIS = [api for api in CODECS if not api.endswith("images")]
@@ -55,6 +57,34 @@ def test_the_callers_extras_are_merged_in_last_and_none_removes() -> None:
 def test_a_secret_among_the_extra_headers_is_left_to_the_exchange() -> None:
     options = ProviderOptions(extra_headers={"x-key": Secret("s")})
     assert "x-key" not in dict(http_request("/", {}, options, stream=True).headers)
+
+
+@pytest.mark.parametrize("api", ["openai-completions", "openai-responses"])
+@pytest.mark.parametrize(("id", "sent"), [("r 1", False), ("é", False), ("r" * 513, False), ("r" * 512, True)])
+def test_a_request_id_that_no_header_can_hold_is_noted(api: str, id: str, sent: bool) -> None:
+    http = CODECS[api].encode(LlmRequest("Hi", request_id=id), "m")
+    assert dict(http.headers).get("x-client-request-id") == (id if sent else None)
+    assert http.notes == (() if sent else ("request_id was not sent: 1 to 512 visible ASCII characters",))
+
+
+@pytest.mark.parametrize(
+    ("api", "compat"),
+    [
+        ("openai-completions", ChatCompat(session_headers=("x-session-id", "x-session-affinity"))),
+        ("openai-responses", ResponsesCompat(session_headers=("x-session-id", "x-session-affinity"))),
+        ("anthropic-messages", AnthropicCompat(session_headers=("x-session-id", "x-session-affinity"))),
+    ],
+)
+def test_a_session_is_named_in_headers_as_long_as_something_is_cached(api: str, compat: Compat) -> None:
+    def named(id: str, **options: Any) -> list[str]:
+        request = LlmRequest("Hi", session_id=id, options=ProviderOptions(**options))
+        http = CODECS[api].encode(request, ModelSpec("m", compat))
+        return [value for name, value in http.headers if name in ("x-session-id", "x-session-affinity")]
+
+    assert named("s1") == ["s1", "s1"]
+    # printf %s "séance" | sha256sum
+    assert named("séance") == ["3795e14e1453e36a840eab867f23eae32578c036fb8f5c5239369b8994369829"] * 2
+    assert named("s1", cache_retention="none") == []
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", {1, 2}, Secret("s")])

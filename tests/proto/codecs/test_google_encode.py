@@ -277,12 +277,12 @@ def test_metadata_is_left_out_where_only_vertex_takes_labels() -> None:
 def test_what_the_caller_adds_is_merged_last() -> None:
     options = ProviderOptions(
         parallel_tool_calls=True,
-        extra_body={"generationConfig": {"topK": 1}, "store": False, "request": None},
+        extra_body={"generationConfig": {"topK": 1, "seed": None}, "store": False, "request": None},
         extra_headers={"x-goog-user-project": "p"},
     )
-    http = GoogleGenerativeAI().encode(LlmRequest("Hi", temperature=1.0, options=options), "m")
+    http = GoogleGenerativeAI().encode(LlmRequest("Hi", temperature=1.0, seed=1, options=options), "m")
     made = json.loads(http.body)
-    assert (made["generationConfig"], made["store"]) == ({"topK": 1}, False)
+    assert (made["generationConfig"], made["store"]) == ({"temperature": 1.0, "topK": 1}, False)
     assert dict(http.headers)["x-goog-user-project"] == "p"
 
 

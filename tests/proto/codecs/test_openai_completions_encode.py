@@ -204,12 +204,6 @@ def test_a_session_is_not_told_where_nothing_is_to_be_cached() -> None:
     assert "prompt_cache_key" not in body_of(LlmRequest("Hi", session_id="s"), prompt_cache_key=False)
 
 
-def test_a_request_id_that_no_header_can_hold_is_noted() -> None:
-    encoded = encode(LlmRequest("Hi", request_id="a\nb"))
-    assert "x-client-request-id" not in dict(encoded.headers)
-    assert encoded.notes == ("request_id was not sent: 1 to 512 visible ASCII characters",)
-
-
 def test_options_of_the_dialect() -> None:
     options = {
         "frequency_penalty": 1.0,
@@ -229,6 +223,13 @@ def test_options_of_the_dialect() -> None:
     assert set(body_of(with_options(store=None))) == {"model", "messages", "stream", "stream_options"}
 
 
+def test_the_store_of_the_options_comes_before_the_servers() -> None:
+    assert body_of("Hi", store=False)["store"] is False
+    assert body_of(with_options(store=True), store=False)["store"] is True
+    assert body_of(with_options(store=None), store=False)["store"] is False
+    assert "store" not in body_of("Hi")
+
+
 def test_options_have_a_json_form_and_lie_over_the_handles() -> None:
     options = ChatOptions(verbosity="low", logit_bias={"1": 2}, modalities=("text",))
     assert from_json(options.to_json()) == options
@@ -245,6 +246,27 @@ def test_extra_body_and_headers_come_last() -> None:
     body = json.loads(encoded.body)
     assert (body["top_k"], "stream_options" in body) == (3, False)
     assert dict(encoded.headers) == {"content-type": "application/json", "x-a": "b"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"provider": {"only": ["anthropic", "amazon-bedrock"], "require_parameters": True}},
+        {"providerOptions": {"gateway": {"order": ["vertex", "anthropic"]}}},
+        {"priority": -1},
+    ],
+)
+def test_what_a_server_takes_beside_the_dialect_is_in_every_request(fields: dict[str, Any]) -> None:
+    assert body_of("Hi", body=fields) == {**body_of("Hi"), **fields}
+
+
+def test_the_request_and_the_callers_extras_come_before_the_servers_own_fields() -> None:
+    flags = {"temperature": 0.6, "top_k": 20, "priority": 1, "model": "another"}
+    request = LlmRequest("Hi", temperature=0.1, options=ProviderOptions(extra_body={"top_k": 3, "priority": None}))
+    assert body_of(request, body=flags) == {**body_of("Hi"), "temperature": 0.1, "top_k": 3}
+    with pytest.raises(UnsupportedRequest) as refused:
+        encode("Hi", body={"n": 2})
+    assert refused.value.part == "compat.body.n"
 
 
 # --- system and user -------------------------------------------------------------------------------------------------
@@ -320,14 +342,56 @@ def test_a_breakpoint_is_written_as_the_server_has_it() -> None:
     assert notes(UserMessage([part])) == ("the server has no cache breakpoints",)
 
 
-def test_retention_is_said_where_the_server_listens() -> None:
-    message = UserMessage([TextPart("a", cache_breakpoint=True)])
-    long = LlmRequest([message], options=ProviderOptions(cache_retention="long"))
-    marked = body_of(long, cache_marks="anthropic")["messages"][0]["content"][0]
-    assert marked["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
-    assert encode(long, cache_marks="openai").notes == ("the server decides how long it keeps the prompt cached",)
-    none = LlmRequest([message], options=ProviderOptions(cache_retention="none"))
-    assert "cache_control" not in body_of(none, cache_marks="anthropic")["messages"][0]["content"][0]
+RETAIN = {word: ProviderOptions(cache_retention=word) for word in ("none", "short", "long")}
+
+
+@pytest.mark.parametrize(
+    ("compat", "retention", "fields", "note"),
+    [
+        ({}, "short", {}, None),
+        ({}, "long", {"prompt_cache_retention": "24h"}, None),
+        ({}, "none", {}, None),
+        ({"cache_lifetime": None}, "long", {}, "the server decides how long it keeps the prompt cached"),
+        ({"cache_lifetime": None}, "short", {}, None),
+        (
+            {"cache_lifetime": "options"},
+            "long",
+            {"prompt_cache_options": {"ttl": "30m"}},
+            "a long cache is asked for 30 minutes: Chat Completions has no longer one",
+        ),
+        ({"cache_lifetime": "options"}, "short", {}, None),
+        ({"cache_lifetime": "options"}, "none", {"prompt_cache_options": {"mode": "explicit"}}, None),
+    ],
+)
+def test_retention_is_said_as_the_server_has_it(
+    compat: dict[str, Any], retention: str, fields: dict[str, Any], note: str | None
+) -> None:
+    encoded = encode(LlmRequest("Hi", options=RETAIN[retention]), **compat)
+    assert json.loads(encoded.body) == {**body_of("Hi"), **fields}
+    assert encoded.notes == (() if note is None else (note,))
+
+
+@pytest.mark.parametrize(
+    ("compat", "retention", "mark"),
+    [
+        ({"cache_marks": "anthropic"}, "none", {}),
+        ({"cache_marks": "anthropic"}, "short", {"cache_control": {"type": "ephemeral"}}),
+        ({"cache_marks": "anthropic"}, "long", {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+        (
+            {"cache_marks": "anthropic", "marker_ttl": False, "cache_lifetime": None},
+            "long",
+            {"cache_control": {"type": "ephemeral"}},
+        ),
+        ({"cache_marks": "gemini", "cache_lifetime": None}, "none", {}),
+        ({"cache_marks": "gemini", "cache_lifetime": None}, "long", {"cache_control": {"type": "ephemeral"}}),
+    ],
+)
+def test_markers_say_how_long_where_they_can(compat: dict[str, Any], retention: str, mark: dict[str, Any]) -> None:
+    encoded = encode(LlmRequest("Hi", options=RETAIN[retention]), **compat)
+    content = [{"type": "text", "text": "Hi", **mark}]
+    assert json.loads(encoded.body) == {**body_of("Hi"), "messages": [{"role": "user", "content": content}]}
+    told = retention == "long" and "ttl" not in mark["cache_control"]
+    assert encoded.notes == (("the server decides how long it keeps the prompt cached",) if told else ())
 
 
 def test_of_five_breakpoints_the_last_four_are_sent() -> None:
@@ -360,24 +424,81 @@ def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:
     ]
 
 
-def test_marks_move_on_and_all_else_stays_as_it_was() -> None:
+def test_gemini_behind_a_gateway_has_one_marker_on_the_last_breakpoint_or_text() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    tools = [ToolDefinition("a")]
+    system = [TextPart("Be brief.", cache_breakpoint=True)]
+    said = (HI, AssistantMessage([TextPart("Let me see."), ToolCallPart("c", "a")]), ToolResultMessage("c", "ok"))
+    body = body_of(LlmRequest(said, system="Be brief.", tools=tools), cache_marks="gemini")
+    assert [message["content"] for message in body["messages"]] == [
+        [{"type": "text", "text": "Be brief."}],
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Let me see.", **mark}],
+        "ok",
+    ]
+    assert body["tools"] == body_of(LlmRequest("Hi", tools=tools))["tools"]
+    result = ToolResultMessage("c", [TextPart("ok", cache_breakpoint=True)])
+    encoded = encode(LlmRequest((*said[:2], result), system=system, tools=tools), cache_marks="gemini")
+    assert [message["content"] for message in json.loads(encoded.body)["messages"]] == [
+        [{"type": "text", "text": "Be brief."}],
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Let me see."}],
+        [{"type": "text", "text": "ok", **mark}],
+    ]
+    one = "one cache breakpoint left out: the request can hold one marker, and later ones count for more"
+    assert encoded.notes == (one,)
+
+
+def test_the_last_text_may_be_the_assistants_where_parts_are_marked() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    parts = (TextPart("One"), TextPart("Two", cache_breakpoint=True), TextPart("Three"))
+    call = ToolCallPart("c", "a", origin=HERE)
+    result = ToolResultMessage("c", "ok")
+    last = wire(HI, AssistantMessage([TextPart("Hello"), call]), result, cache_marks="anthropic")
+    assert [message["content"] for message in last] == [
+        [{"type": "text", "text": "Hi"}],
+        [{"type": "text", "text": "Hello", **mark}],
+        "ok",
+    ]
+    asked = assistant(*parts, cache_marks="anthropic")["content"]
+    assert asked == [
+        {"type": "text", "text": "One"},
+        {"type": "text", "text": "Two", **mark},
+        {"type": "text", "text": "Three"},
+    ]
+    assert assistant(call, cache_marks="anthropic")["content"] is None
+    blank = wire(HI, AssistantMessage([TextPart(" "), call]), result, cache_marks="anthropic")
+    assert ["cache_control" in message["content"][0] for message in blank[:2]] == [True, False]
+
+
+@pytest.mark.parametrize("marks", ["anthropic", "gemini"])
+def test_marks_move_on_and_all_else_stays_as_it_was(marks: str) -> None:
     def unmarked(request: LlmRequest) -> list[Any]:
-        messages: list[Any] = body_of(request, cache_marks="anthropic")["messages"]
+        messages: list[Any] = body_of(request, cache_marks=marks)["messages"]
         for message in messages:
             for part in message["content"] if isinstance(message["content"], list) else ():
                 part.pop("cache_control", None)
         return messages
 
-    first = LlmRequest([HI], system="Be brief.")
-    more = LlmRequest([HI, AssistantMessage("Hello"), UserMessage("And?")], system="Be brief.")
-    assert unmarked(more)[:2] == unmarked(first)
-    none = evolve(first, options=ProviderOptions(cache_retention="none"))
-    assert body_of(none, cache_marks="anthropic")["messages"] == unmarked(first)
+    conversation: list[Message] = [
+        HI,
+        AssistantMessage([TextPart("a"), TextPart("b", cache_breakpoint=True), ToolCallPart("a", "f")]),
+        ToolResultMessage("a", [TextPart("1", cache_breakpoint=True), PICTURE]),
+        AssistantMessage([ReasoningPart("r", HERE, {"field": "reasoning"}), TextPart("c")]),
+        UserMessage([TextPart("d", cache_breakpoint=True)]),
+        AssistantMessage("e"),
+        UserMessage("f"),
+    ]
+    whole = unmarked(LlmRequest(conversation, system="Be brief."))
+    for end in range(1, len(conversation)):
+        part = unmarked(LlmRequest(conversation[:end], system="Be brief."))
+        assert part == whole[: len(part)]
+    assert body_of(LlmRequest(conversation, options=RETAIN["none"]), cache_marks=marks)["messages"] == whole[1:]
 
 
 def test_a_breakpoint_makes_no_list_of_an_assistants_string() -> None:
     said = AssistantMessage([TextPart("a", cache_breakpoint=True)])
-    assert wire(HI, said, cache_marks="anthropic")[1]["content"] == "a"
+    assert wire(HI, said, cache_marks="openai")[1]["content"] == "a"
     assert notes(HI, said) == ("a cache breakpoint in an assistant message has no place: its content is a string",)
 
 
@@ -462,6 +583,13 @@ def test_without_tools_nothing_is_said_of_them() -> None:
     assert encoded.notes == ("parallel_tool_calls means nothing without tools",)
 
 
+def test_a_stream_of_calls_is_asked_for_where_the_server_wants_it_said() -> None:
+    request = LlmRequest("Hi", tools=[WEATHER])
+    assert body_of(request, tool_stream=True) == {**body_of(request), "tool_stream": True}
+    assert body_of("Hi", tool_stream=True) == body_of("Hi")
+    assert b"tool_stream" not in encode(request, stream=False, tool_stream=True).body
+
+
 def test_no_tools_beside_old_calls_where_the_server_wants_it_said() -> None:
     history: list[Message] = [HI, AssistantMessage([ToolCallPart("a", "f")]), ToolResultMessage("a", "1")]
     assert body_of(LlmRequest(history), tools_with_history=True)["tools"] == []
@@ -523,6 +651,92 @@ def test_reasoning_is_asked_for_in_each_servers_way(
     assert set(body) == {"model", "messages", "stream", "stream_options", *fields}
 
 
+ENABLED = {"$var": "thinking.enabled"}
+LEVEL = {"$var": "thinking.effort"}
+TOKENS = {"$var": "thinking.budget"}
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "values"),
+    [
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, "low", {"enable_thinking": True}),
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, "off", {"enable_thinking": False}),
+        ({"enable_thinking": ENABLED, "preserve_thinking": True}, None, {}),
+        ({"thinking": {**ENABLED, "omit_when_off": True}, "preserve_thinking": True}, "off", {}),
+        ({"thinking": ENABLED, "reasoning_effort": LEVEL}, "max", {"thinking": True, "reasoning_effort": "most"}),
+        ({"thinking": ENABLED, "reasoning_effort": LEVEL}, "off", {"thinking": False}),
+        ({"thinking": ENABLED, "budget": TOKENS}, 2048, {"thinking": True, "budget": 2048}),
+        (
+            {"thinking": ENABLED, "budget": TOKENS, "reasoning_effort": LEVEL},
+            "low",
+            {"thinking": True, "reasoning_effort": "low"},
+        ),
+        ({"thinking": ENABLED, "budget": TOKENS}, 0, {"thinking": False}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("format", "field"), [("chat-template", "chat_template_kwargs"), ("baseten", "chat_template_args")]
+)
+def test_a_chat_template_is_told_in_its_own_words(
+    format: str, field: str, template: dict[str, Any], reasoning: Any, values: dict[str, Any]
+) -> None:
+    flags = {"thinking_format": format, "template": template, "effort_words": {"max": "most"}}
+    own = {name: value for name, value in template.items() if name == "preserve_thinking"}
+    assert body_of(with_options(reasoning=reasoning), **flags) == {**body_of("Hi"), field: {**values, **own}}
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "beside"),
+    [
+        ("high", {"chat_template_args": {"enable_thinking": True}, "reasoning_effort": "high"}),
+        ("off", {"chat_template_args": {"enable_thinking": False}, "reasoning_effort": "none"}),
+        (512, {"chat_template_args": {"enable_thinking": True}, "thinking_budget": 512}),
+    ],
+)
+def test_beside_a_template_there_may_be_an_effort_and_a_budget(reasoning: Any, beside: dict[str, Any]) -> None:
+    flags: dict[str, Any] = {
+        "thinking_format": "baseten",
+        "template": {"enable_thinking": ENABLED},
+        "effort_words": {"off": "none"},
+        "effort_beside_thinking": True,
+        "budget_field": "thinking_budget",
+    }
+    encoded = encode(with_options(reasoning=reasoning), **flags)
+    assert json.loads(encoded.body) == {**body_of("Hi"), **beside}
+    assert encoded.notes == ()
+
+
+def test_a_template_says_what_the_level_is_or_a_note_says_that_it_does_not() -> None:
+    told = encode(with_options(reasoning="low"), thinking_format="chat-template", template={"e": LEVEL, "t": ENABLED})
+    assert told.notes == ()
+    switched = encode(with_options(reasoning="low"), thinking_format="chat-template", template={"t": ENABLED})
+    assert switched.notes == ("the server only switches reasoning on or off: level 'low' means on",)
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning"),
+    [
+        (None, "high"),
+        ({"preserve_thinking": True}, "high"),
+        ({"effort": LEVEL}, "off"),
+        ({"budget": TOKENS}, "high"),
+        ({"thinking": ENABLED}, 2048),
+    ],
+)
+def test_what_a_template_has_no_variable_for_is_refused(template: Any, reasoning: Any) -> None:
+    with pytest.raises(UnsupportedRequest, match="reasoning"):
+        encode(with_options(reasoning=reasoning), thinking_format="chat-template", template=template)
+
+
+def test_ant_ling_takes_the_levels_that_have_a_word() -> None:
+    flags: dict[str, Any] = {"thinking_format": "ant-ling", "effort_words": {"high": "high", "xhigh": "xhigh"}}
+    assert body_of(with_options(reasoning="xhigh"), **flags) == {**body_of("Hi"), "reasoning": {"effort": "xhigh"}}
+    assert body_of(with_options(reasoning="off"), **flags) == body_of("Hi")
+    for reasoning in ("low", 2048):
+        with pytest.raises(UnsupportedRequest, match="reasoning"):
+            encode(with_options(reasoning=reasoning), **flags)
+
+
 def test_reasoning_left_to_the_provider_is_not_mentioned() -> None:
     assert set(body_of(with_options(reasoning=None))) == {"model", "messages", "stream", "stream_options"}
 
@@ -539,6 +753,28 @@ def test_reasoning_left_to_the_provider_is_not_mentioned() -> None:
 def test_reasoning_that_cannot_be_asked_for_is_refused(compat: dict[str, Any], reasoning: Any) -> None:
     with pytest.raises(UnsupportedRequest, match="reasoning"):
         encode(with_options(reasoning=reasoning), **compat)
+
+
+@pytest.mark.parametrize(
+    ("cap", "limit", "budget"),
+    [
+        (None, None, 8000),
+        (9024, None, 8000),
+        (9023, None, 7999),
+        (None, 4096, 3072),
+        (2048, 4096, 1024),
+        (1024, None, 512),
+        (9, None, 4),
+        (1, None, 1),
+    ],
+)
+def test_a_budget_leaves_room_for_an_answer(cap: int | None, limit: int | None, budget: int) -> None:
+    flags = ChatCompat(thinking_format="openrouter")
+    request = LlmRequest("Hi", max_output_tokens=cap, options=ProviderOptions(reasoning=8000))
+    encoded = CODEC.encode(request, ModelSpec("m", compat=flags, max_output_tokens=limit))
+    assert json.loads(encoded.body)["reasoning"] == {"max_tokens": budget}
+    told = f"the reasoning budget is {budget} tokens, to leave room for an answer"
+    assert encoded.notes == (() if budget == 8000 else (told,))
 
 
 def test_a_level_that_only_means_on_is_noted() -> None:
@@ -592,6 +828,18 @@ def test_custom_calls_and_thought_signatures_go_back() -> None:
         {"id": "a", "type": "custom", "custom": {"name": "sql", "input": "SELECT"}},
         {"id": "b", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra},
     ]
+
+
+def test_a_custom_call_becomes_a_function_call_where_the_server_has_no_others() -> None:
+    custom = ToolCallPart("a", "sql", raw_arguments='SELECT "x"', kind="custom", origin=ELSEWHERE)
+    function = {"name": "sql", "arguments": '{"input":"SELECT \\"x\\""}'}
+    assert assistant(custom, custom_tools=False)["tool_calls"] == [
+        {"id": "a", "type": "function", "function": function}
+    ]
+    said = "the text of a custom tool call is sent as its argument `input`"
+    assert notes(HI, AssistantMessage([custom]), custom_tools=False) == (said,)
+    assert assistant(custom)["tool_calls"][0]["type"] == "custom"
+    assert assistant(evolve(custom, origin=HERE), custom_tools=False)["tool_calls"][0]["type"] == "custom"
 
 
 def test_sound_goes_back_by_its_id_and_from_elsewhere_as_its_transcript() -> None:
@@ -681,8 +929,30 @@ def test_reasoning_is_kept_from_servers_that_refuse_it_and_made_up_for_those_tha
     assert wire(HI, native, replay_reasoning=False)[1] == {"role": "assistant", "content": "x"}
     assert notes(HI, native, replay_reasoning=False) == ("the server does not take its reasoning back",)
     assert assistant(TextPart("x"), reasoning_content_required=True)["reasoning_content"] == ""
+    filled = {"reasoning_content_required": True, "reasoning_filler": " "}
+    assert assistant(TextPart("x"), **filled)["reasoning_content"] == " "
+    assert assistant(*native.content, **filled)["reasoning_content"] == "a"
     own = assistant(ReasoningPart("mine"), TextPart("x"), reasoning_content_required=True)
     assert own["reasoning_content"] == "mine"
+
+
+def test_reasoning_goes_back_as_text_where_the_server_knows_no_field_for_it() -> None:
+    native = (
+        ReasoningPart("Hm.", HERE, {"field": "reasoning_content"}),
+        TextPart("a"),
+        ReasoningPart("So.", HERE, {"details": [{"type": "reasoning.text", "text": "So."}]}),
+        ReasoningPart(" ", HERE, {"field": "reasoning"}),
+        TextPart("b"),
+    )
+    text = [{"type": "text", "text": text} for text in ("Hm.\n\nSo.", "a", "b")]
+    assert assistant(*native, reasoning_as_text=True) == {"role": "assistant", "content": text}
+    assert assistant(native[0], reasoning_as_text=True)["content"] == [{"type": "text", "text": "Hm."}]
+    assert assistant(ReasoningPart("Mine."), TextPart("a"), reasoning_as_text=True)["content"][0]["text"] == "Mine."
+    assert assistant(TextPart("a"), reasoning_as_text=True)["content"] == "a"
+    elsewhere = ReasoningPart("Hm.", ELSEWHERE, {"signature": "s"})
+    assert assistant(elsewhere, TextPart("a"), reasoning_as_text=True)["content"] == "a"
+    refused = {"reasoning_as_text": True, "replay_reasoning": False}
+    assert assistant(*native, **refused) == {"role": "assistant", "content": "ab"}
 
 
 # --- ids, names and results ------------------------------------------------------------------------------------------
@@ -802,7 +1072,11 @@ def test_appending_leaves_the_earlier_messages_as_they_were() -> None:
         CustomMessage("note"),
         UserMessage([TextPart("e")]),
     ]
-    for compat in ({}, {"cache_marks": None, "assistant_after_tool_result": True, "mistral": True}):
+    for compat in (
+        {},
+        {"cache_marks": None, "assistant_after_tool_result": True, "mistral": True},
+        {"reasoning_as_text": True, "content_required": True},
+    ):
         whole = wire(*conversation, **compat)
         for end in range(1, len(conversation)):
             part = wire(*conversation[:end], **compat)

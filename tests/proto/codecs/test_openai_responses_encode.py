@@ -187,8 +187,6 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest("Hi", metadata={"k" * 65: ""}), "metadata 'kkk", "64 characters"),
         (LlmRequest("Hi", metadata={"k": "v" * 513}), "metadata 'k'", "512"),
         (LlmRequest("Hi", metadata={"k": 1}), "metadata 'k'", "text"),  # type: ignore[dict-item]
-        (LlmRequest("Hi", request_id="ü"), "request_id", "ASCII"),
-        (LlmRequest("Hi", request_id="r" * 513), "request_id", "512"),
         (LlmRequest("Hi", tool_choice="required"), "tool_choice 'required'", "no tools"),
         (LlmRequest("Hi", tool_choice="now"), "tool_choice 'now'", "no tool of that name"),
         (LlmRequest("Hi", tools=[ToolDefinition("a b")]), "tool name 'a b'", "letters, digits"),
@@ -227,6 +225,10 @@ def test_a_cap_below_the_least_there_is_is_raised_and_noted() -> None:
 
 def test_the_callers_own_name_for_the_call_is_a_header() -> None:
     assert ("x-client-request-id", "call-7") in encode(LlmRequest("Hi", request_id="call-7")).headers
+    for odd in ("ü", "r" * 513, ""):
+        http = encode(LlmRequest("Hi", request_id=odd))
+        assert "x-client-request-id" not in dict(http.headers)
+        assert http.notes == ("request_id was not sent: 1 to 512 visible ASCII characters",)
 
 
 def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
@@ -301,6 +303,7 @@ def test_stored_responses_need_no_encrypted_reasoning() -> None:
 
 def test_a_session_is_a_cache_key_hashed_where_it_is_too_long() -> None:
     assert body(LlmRequest("Hi", session_id="s" * 64))["prompt_cache_key"] == "s" * 64
+    assert "prompt_cache_key" not in body(LlmRequest("Hi", session_id="s1"), ResponsesCompat(prompt_cache_key=False))
     for long in ("s" * 65, "sé"):
         assert body(LlmRequest("Hi", session_id=long))["prompt_cache_key"] == hashlib.sha256(long.encode()).hexdigest()
 
@@ -502,6 +505,21 @@ def test_results_are_text_or_parts_and_an_error_is_its_text() -> None:
     assert http.notes == ("Responses has no mark for a tool result that is an error: only its text was sent",)
 
 
+def test_where_a_server_has_function_tools_only_custom_ones_are_refused_and_their_old_calls_become_functions() -> None:
+    compat = ResponsesCompat(custom_tools=False)
+    assert refused(LlmRequest("Hi", tools=[ToolDefinition("sql", kind="custom")]), compat)[0] == "custom tool 'sql'"
+    call = ToolCallPart("c1", "sql", raw_arguments="SELECT 1", kind="custom", origin=THEIRS)
+    history = LlmRequest([UserMessage("Hi"), AssistantMessage([call]), ToolResultMessage("c1", "1")])
+    assert body(history, compat)["input"][1:] == [
+        {"type": "function_call", "call_id": "c1", "name": "sql", "arguments": '{"input":"SELECT 1"}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "1"},
+    ]
+    said = "the text of a custom tool call is sent as its argument `input`"
+    assert encode(history, evolve(CODEC, compat=compat)).notes == (said,)
+    own = AssistantMessage([evolve(call, origin=OURS)])
+    assert body(LlmRequest([UserMessage("Hi"), own]), compat)["input"][1]["type"] == "custom_tool_call"
+
+
 def test_the_result_of_a_custom_call_is_of_its_kind_and_of_a_programs_call_names_the_program() -> None:
     caller = {"type": "program", "caller_id": "c0"}
     calls = [
@@ -691,7 +709,6 @@ def test_the_codex_backend_is_flags() -> None:
         "content-type": "application/json",
         "accept": "text/event-stream",
         "openai-beta": "responses=experimental",
-        "originator": "lash",
         "session-id": "s1",
         "x-client-request-id": "r1",
     }
