@@ -172,7 +172,8 @@ def _shorts(api: str) -> Iterator[Scene]:
     yield Scene(api, "whole-cut", [respond(half, content_type=JSON)], "", "truncated", whole=True)
     yield Scene(api, "whole-empty", [respond(content_type=JSON)], "", "truncated", whole=True)
     yield Scene(api, "whole", [sized(body, len(body), JSON)], TEXT, whole=True)
-    yield Scene(api, "no-head", [b"HTTP/1.1 200 OK\r\nContent-Ty"], "", "truncated")
+    # httpcore does not tell a head that was cut from none at all.
+    yield Scene(api, "no-head", [b"HTTP/1.1 200 OK\r\nContent-Ty"], "", ("truncated", "connection"))
     yield Scene(api, "no-answer", [], "", "connection")
     yield Scene(api, "rst-no-answer", [reset], "", "connection")
     yield Scene(api, "no-content", [head(None, 204, "")], "", "truncated")
