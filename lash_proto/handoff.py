@@ -157,6 +157,7 @@ class _Passage:
     _used: set[str] = field(factory=set[str], init=False)
     _others: set[str] = field(factory=set[str], init=False)  # those of them that the target did not give
     _numbers: dict[str, int] = field(factory=dict[str, int], init=False)  # how often an id came that was in use
+    _gone: set[str] = field(factory=set[str], init=False)  # ids of blocks that were left out
     _at: int = field(default=0, init=False)
 
     def add(self, index: int, message: Message) -> None:
@@ -275,8 +276,11 @@ class _Passage:
 
     def _why_not(self, part: Part, message: UserMessage | ToolResultMessage) -> str | None:
         """Why the target cannot be given a part of this message, None where it can."""
-        if isinstance(part, OpaquePart) and self._is_foreign(part.origin):
-            return "it is another provider's or model's own"
+        if isinstance(part, OpaquePart):
+            if self._is_foreign(part.origin):
+                return "it is another provider's or model's own"
+            if any(isinstance(value, str) and value in self._gone for value in part.data.values()):
+                return "what it answers was left out"  # the output of a shell, say, or leave to make a call
         if isinstance(part, MediaPart) and part.tag[1] not in self.kinds:
             return f"the model takes no {part.tag[1]}"
         own = self._own(part)
@@ -321,6 +325,8 @@ class _Passage:
         fresh: dict[str, list[_Call]] = {}
         if not native and (message.stop_reason in ("error", "aborted") or message.error is not None):
             fresh = {part.id: [] for part in message.content if isinstance(part, ToolCallPart)}
+            for part in message.content:
+                self._note_gone(part)
             self._lose(None, "assistant message", "it was aborted" if message.stop_reason == "aborted" else "it failed")
         else:
             made: list[Part] = []
@@ -340,11 +346,16 @@ class _Passage:
             made += (part,) if self._has_a_place(part) else self._thought(part, index)
         elif isinstance(part, OpaquePart) and self._is_foreign(part.origin):
             self._lose(index, part.type, "it is another provider's or model's own")
+            self._note_gone(part)
         elif isinstance(part, MediaPart) and not self._is_native(part.origin):
             self._lose(index, part.tag[1], "only the model that made it can be told that it did")
             put_placeholder(made, part, "(image omitted)")
         else:
             made.append(self._own(part))
+
+    def _note_gone(self, part: Part) -> None:
+        if isinstance(part, OpaquePart):
+            self._gone |= {part.data[key] for key in ("id", "call_id") if isinstance(part.data.get(key), str)}
 
     def _text(self, part: TextPart, index: int) -> TextPart:
         if part.origin is None or not self._is_foreign(part.origin):

@@ -77,7 +77,10 @@ def make_handle(kind: str, **options: Any) -> ProviderHandle:
 
 
 def from_spec(spec: ProviderSpec, **credentials: Any) -> ProviderHandle:
-    """The handle whose `spec` this is, with the credential given anew. ValueError for a state that its kind cannot have."""
+    """The handle whose `spec` this is, with the credential given anew.
+
+    ValueError for a state that no handle of its kind can have.
+    """
     options = {} if spec.options is None else {"options": spec.options}
     try:
         return make_handle(spec.kind, **spec.state, **options, **credentials)

@@ -390,6 +390,24 @@ def test_blocks_that_only_another_provider_understands_stay_behind() -> None:
     )
 
 
+@pytest.mark.parametrize("failed", [False, True])
+def test_the_answer_to_a_block_that_was_left_out_is_left_out_too(failed: bool) -> None:
+    shell = OpaquePart("shell_call", {"id": "sh_1", "call_id": "call_1"}, evolve(THERE, api="openai-responses"))
+    asked = OpaquePart("mcp_approval_request", {"id": "mcpr_1"}, shell.origin)
+    done = OpaquePart("shell_call_output", {"call_id": "call_1", "output": []})
+    leave = OpaquePart("mcp_approval_response", {"approval_request_id": "mcpr_1", "approve": True})
+    other = OpaquePart("shell_call_output", {"call_id": "call_2", "output": []})
+    message = AssistantMessage([shell, asked, TextPart("Well.", origin=shell.origin)], "error" if failed else None)
+    found = handoff([HI, message, UserMessage([done, leave]), UserMessage([done, other])], RESPONSES, MODEL)
+    said = () if failed else (AssistantMessage([TextPart("Well.")]),)
+    assert found.messages == (HI, *said, UserMessage([other]))
+    assert [(loss.message_index, loss.what) for loss in found.report if loss.why == "what it answers was left out"] == [
+        (2, "shell_call_output"),
+        (2, "mcp_approval_response"),
+        (3, "shell_call_output"),
+    ]
+
+
 def test_a_message_of_which_nothing_is_left_is_left_out() -> None:
     search = OpaquePart("web_search", {}, THERE)
     found = to_chat(AssistantMessage(()), UserMessage([search]), AssistantMessage([search]))

@@ -11,8 +11,8 @@ from ...http import HttpRequest
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import data_url, http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._encoder import check_model, data_url, http_request, media_type_of
+from .._pictures import PICTURES, notes_on, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
 _SIZES: Final = (
@@ -25,6 +25,7 @@ _URL: Final = re.compile(r"https?://|data:", re.IGNORECASE)
 
 def encode(request: ImageRequest, spec: ModelSpec, *, stream: bool) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
+    check_model(spec.id)
     parts = prompt_parts(request, spec)
     content = request.prompt if isinstance(request.prompt, str) else [_part(part) for part in parts]
     options = request.options
@@ -42,7 +43,7 @@ def encode(request: ImageRequest, spec: ModelSpec, *, stream: bool) -> HttpReque
         body["image_config"] = config
     if stream:
         body["stream"] = True
-    return http_request("/chat/completions", body, options, stream=stream)
+    return http_request("/chat/completions", body, options, stream=stream, notes=notes_on(options))
 
 
 def _image_config(request: ImageRequest) -> JsonDict:

@@ -182,6 +182,7 @@ def test_what_is_not_said_is_not_sent() -> None:
         (ImageRequest((TextPart("x"), ImagePart(data=b"x", media_type="image/gif"))), "a picture of type image/gif"),
         (ImageRequest("x", options=ImagesOptions(mask=SOURCE)), "mask"),
         (ImageRequest((TextPart("x"), SOURCE), options=ProviderOptions(extra_body={"a": [math.nan]})), "request"),
+        (ImageRequest((TextPart("x"), SOURCE), options=ImagesOptions(moderation="low")), "moderation"),
         (ImageRequest("x", n=0), "n 0"),
         (ImageRequest("x", n=11), "n 11"),
         (ImageRequest("x", format="bmp"), "format 'bmp'"),
@@ -248,6 +249,13 @@ def test_with_a_picture_to_start_from_it_is_an_edit_in_a_form() -> None:
     assert headers == {"accept": "text/event-stream", "x-a": "1"}
     assert http.body == EDIT.replace(b"BOUNDARY", boundary.encode())
     assert OpenAIImages().encode(request, "gpt-image-2", stream=True) == http
+
+
+def test_half_a_surrogate_pair_in_a_form_is_replaced() -> None:
+    request = ImageRequest((TextPart("A hat \ud83d"), SOURCE), options=ImagesOptions(extra_body={"a\ud83d": "1"}))
+    body = OpenAIImages().encode(request, "gpt-image-2").body
+    assert b'name="prompt"\r\n\r\nA hat \xef\xbf\xbd\r\n' in body
+    assert b'name="a\xef\xbf\xbd"\r\n\r\n1\r\n' in body
 
 
 def test_several_pictures_to_start_from_are_a_list() -> None:
