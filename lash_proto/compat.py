@@ -48,7 +48,7 @@ class TargetRules:
         """The id as it is where it is taken, else the same other one each time."""
         if self.id.fullmatch(id):
             return id
-        digest = hashlib.sha256(id.encode("utf-8", "replace")).digest()
+        digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
         if self.nine:
             number = int.from_bytes(digest, "big")
             return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])
@@ -123,6 +123,8 @@ class ChatCompat(Value):
     tag: ClassVar = ("type", "chat_compat")
     finish_reason_required: bool = True
     """False: the server may end a whole answer without a finish_reason (WIRE 12.1)."""
+    bare_400_is_overflow: bool = False
+    """A 400 without a body means that the prompt is too long (Cerebras, WIRE 12.3); others mean anything by it."""
     reasoning_in_output: bool = True
     """False: `completion_tokens` leaves the reasoning tokens out, as xAI's does (WIRE 2e)."""
     system_role: Literal["system", "developer"] = "system"
@@ -144,7 +146,8 @@ class ChatCompat(Value):
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
-    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
+    `thinking_budget_tokens` (llama.cpp)."""
     show_reasoning: Mapping[str, Any] | None = None
     """The body fields by which `expose_thinking` asks for readable reasoning; `{}`: the server shows it unasked. None:
     there is no such field, which is noted."""

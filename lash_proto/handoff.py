@@ -20,7 +20,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -49,6 +49,8 @@ from .placeholders import IMAGE_OMITTED, TOOL_IMAGE_OMITTED, MediaPart, put_plac
 if TYPE_CHECKING:
     from .codec import Codec, Route
     from .providers.handle import ProviderHandle
+
+M = TypeVar("M", bound=Message)
 
 ReasoningPolicy: TypeAlias = Literal["drop", "tagged", "text"]
 """What becomes of reasoning from elsewhere: nothing, text in `<thinking>` tags, or plain text."""
@@ -102,6 +104,12 @@ def handoff(
     return Handoff(tuple(passage.messages), tuple(passage.report))
 
 
+def _with(message: M, **changes: Any) -> M:
+    """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
+    made = evolve(message, **changes)
+    return message if made == message else made
+
+
 def _is_blank(content: str | tuple[Part, ...]) -> bool:
     if isinstance(content, str):
         return not content.strip()
@@ -149,6 +157,7 @@ class _Passage:
     _used: set[str] = field(factory=set[str], init=False)
     _others: set[str] = field(factory=set[str], init=False)  # those of them that the target did not give
     _numbers: dict[str, int] = field(factory=dict[str, int], init=False)  # how often an id came that was in use
+    _gone: set[str] = field(factory=set[str], init=False)  # ids of blocks that were left out
     _at: int = field(default=0, init=False)
 
     def add(self, index: int, message: Message) -> None:
@@ -196,7 +205,7 @@ class _Passage:
         call.answered = not call.native
         name = message.name if call.native or message.name is None else call.name
         content = self._content(message, TOOL_IMAGE_OMITTED)
-        self.messages.append(evolve(message, tool_call_id=call.id, name=name, content=content))
+        self.messages.append(_with(message, tool_call_id=call.id, name=name, content=content))
 
     def _call(self, part: ToolCallPart, index: int, fresh: dict[str, list[_Call]]) -> ToolCallPart:
         """The call as it is handed on, noted in `fresh` under the id it came with."""
@@ -239,7 +248,7 @@ class _Passage:
     # --- what the user and the tools say -----------------------------------------------------------------------------
 
     def _user(self, message: UserMessage) -> None:
-        made = evolve(message, content=self._content(message, IMAGE_OMITTED))
+        made = _with(message, content=self._content(message, IMAGE_OMITTED))
         if message.content and not made.content:
             return  # each of its parts is in the report
         why = self._refusal(made) if _is_blank(made.content) else None
@@ -267,8 +276,11 @@ class _Passage:
 
     def _why_not(self, part: Part, message: UserMessage | ToolResultMessage) -> str | None:
         """Why the target cannot be given a part of this message, None where it can."""
-        if isinstance(part, OpaquePart) and self._is_foreign(part.origin):
-            return "it is another provider's or model's own"
+        if isinstance(part, OpaquePart):
+            if self._is_foreign(part.origin):
+                return "it is another provider's or model's own"
+            if any(isinstance(value, str) and value in self._gone for value in part.data.values()):
+                return "what it answers was left out"  # the output of a shell, say, or leave to make a call
         if isinstance(part, MediaPart) and part.tag[1] not in self.kinds:
             return f"the model takes no {part.tag[1]}"
         own = self._own(part)
@@ -313,13 +325,15 @@ class _Passage:
         fresh: dict[str, list[_Call]] = {}
         if not native and (message.stop_reason in ("error", "aborted") or message.error is not None):
             fresh = {part.id: [] for part in message.content if isinstance(part, ToolCallPart)}
+            for part in message.content:
+                self._note_gone(part)
             self._lose(None, "assistant message", "it was aborted" if message.stop_reason == "aborted" else "it failed")
         else:
             made: list[Part] = []
             for index, part in enumerate(message.content):
                 self._say(made, part, index, fresh)
             if made or not message.content:
-                self.messages.append(evolve(message, content=made))
+                self.messages.append(_with(message, content=made))
         self._calls |= fresh
 
     def _say(self, made: list[Part], part: Part, index: int, fresh: dict[str, list[_Call]]) -> None:
@@ -332,11 +346,16 @@ class _Passage:
             made += (part,) if self._has_a_place(part) else self._thought(part, index)
         elif isinstance(part, OpaquePart) and self._is_foreign(part.origin):
             self._lose(index, part.type, "it is another provider's or model's own")
+            self._note_gone(part)
         elif isinstance(part, MediaPart) and not self._is_native(part.origin):
             self._lose(index, part.tag[1], "only the model that made it can be told that it did")
             put_placeholder(made, part, "(image omitted)")
         else:
             made.append(self._own(part))
+
+    def _note_gone(self, part: Part) -> None:
+        if isinstance(part, OpaquePart):
+            self._gone |= {part.data[key] for key in ("id", "call_id") if isinstance(part.data.get(key), str)}
 
     def _text(self, part: TextPart, index: int) -> TextPart:
         if part.origin is None or not self._is_foreign(part.origin):

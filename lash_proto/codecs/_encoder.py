@@ -11,17 +11,22 @@ from typing import Any, Final, cast, get_args
 from attrs import evolve, field, frozen
 
 from ..errors import UnsupportedRequest
+from ..handoff import NO_RESULT
 from ..http import HttpRequest, merge_headers
 from ..messages import (
+    AssistantMessage,
     AudioPart,
     CacheRetention,
+    CustomMessage,
     DocumentPart,
     ImagePart,
     LlmRequest,
+    Message,
     ProviderOptions,
     ReasoningLevel,
     ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
 )
 from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
 from ..partial_json import parse_arguments
@@ -122,6 +127,9 @@ def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str], numbers:
     check_request(request)
     if spec.inputs is not None:
         request = _fit_media(request, spec.inputs, notes)
+    answered = answer_calls(request.messages, notes)
+    if answered is not request.messages:
+        request = evolve(request, messages=answered)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
     if cap is not None and cap < numbers.least_output:
         raise UnsupportedRequest(f"max_output_tokens {cap}", f"it is at least {numbers.least_output}")
@@ -144,6 +152,33 @@ def _fit_media(request: LlmRequest, inputs: tuple[Kind, ...], notes: list[str]) 
 
 
 _NOT_GIVEN: Final = {"audio": "sound", "document": "documents", "image": "pictures"}
+
+
+def answer_calls(messages: tuple[Message, ...], notes: list[str]) -> tuple[Message, ...]:
+    """The conversation in which every call has a result before somebody goes on speaking.
+
+    No provider takes one without. So a call that nobody answers, because the user broke off or spoke up instead, gets a
+    result that says so, behind those of its neighbours. Calls at the very end stay open.
+    """
+    back: list[Message] = []  # the conversation from its end
+    speaker: int | None = None  # where in it stands who speaks next
+    coming: set[str] = set()  # results further on, each as far as the last call that bears its id
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            calls = {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
+            lost = [ToolResultMessage(id, NO_RESULT, calls[id], is_error=True) for id in calls if id not in coming]
+            if lost and speaker is not None:
+                back[speaker + 1 : speaker + 1] = reversed(lost)
+            coming -= calls.keys()
+        if isinstance(message, ToolResultMessage):
+            coming.add(message.tool_call_id)
+        elif not isinstance(message, CustomMessage):
+            speaker = len(back)
+        back.append(message)
+    if len(back) == len(messages):
+        return messages
+    notes.append(f"calls that nobody answered got the result {NO_RESULT!r}")
+    return tuple(reversed(back))
 
 
 def _fit_reasoning(

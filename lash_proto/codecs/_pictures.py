@@ -6,18 +6,27 @@ from typing import Final
 
 from ..errors import UnsupportedRequest
 from ..messages import ImagePart, ImageRequest, ProviderOptions, TextPart
+from ..models import ModelSpec
+from ._encoder import check_model
 
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
 """Media types that a picture to start from may have."""
 
 
-def prompt_parts(request: object) -> tuple[TextPart | ImagePart, ...]:
-    """The prompt in parts, those of empty text left out. Raises UnsupportedRequest where there is nothing to draw."""
+def prompt_parts(request: object, spec: ModelSpec) -> tuple[TextPart | ImagePart, ...]:
+    """The prompt in parts, those of empty text left out.
+
+    Raises UnsupportedRequest where there is nothing to draw, and for a picture to a model that is known not to see:
+    a line of text in its place would ask for another picture.
+    """
     if not isinstance(request, ImageRequest):
         raise UnsupportedRequest("a conversation", "the dialect makes pictures from an ImageRequest")
+    check_model(spec.id)
     prompt = (TextPart(request.prompt),) if isinstance(request.prompt, str) else request.prompt
     if not any(isinstance(part, TextPart) and part.text.strip() for part in prompt):
         raise UnsupportedRequest("prompt", "it has no text")
+    if spec.inputs is not None and "image" not in spec.inputs and any(isinstance(part, ImagePart) for part in prompt):
+        raise UnsupportedRequest("a picture in the prompt", "the model takes none")
     return tuple(part for part in prompt if isinstance(part, ImagePart) or part.text)
 
 

@@ -158,6 +158,7 @@ PRESETS: Final[dict[str, Preset]] = {
             prompt_cache_key=True,
             effort_words={"minimal": None, "xhigh": None, "max": None},
             refuses=("store", "frequency_penalty", "presence_penalty"),
+            bare_400_is_overflow=True,
         ),
     ),
 }

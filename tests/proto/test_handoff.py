@@ -37,6 +37,7 @@ from lash_proto.messages import (
 from lash_proto.models import ModelSpec
 from lash_proto.providers import anthropic, openai_compatible
 from lash_proto.replies import LlmResponse
+from lash_proto.values import from_json
 from tests.recordings import NO_RECORDINGS, decode, find_recordings, read_items
 from tests.strategies import (
     AUDIO_PARTS,
@@ -96,6 +97,13 @@ def test_what_the_target_itself_said_stays_as_it_is() -> None:
         AssistantMessage([ToolCallPart("c", "look", origin=HERE)], "tool_use"),
     )
     assert to_chat(*messages) == Handoff(messages, ())
+
+
+def test_what_a_newer_lash_wrote_beside_it_stays_too() -> None:
+    call = AssistantMessage([ToolCallPart("a", "f", origin=HERE)])
+    forms = [{**each.to_json(), "mood": "good"} for each in (HI, call, ToolResultMessage("a", "1"))]
+    read: list[Any] = [from_json(form) for form in forms]
+    assert [message.to_json() for message in to_chat(*read).messages] == forms
 
 
 def test_another_model_of_the_same_provider_is_elsewhere() -> None:
@@ -175,11 +183,12 @@ def test_ids_and_names_follow_the_targets_rule_in_call_and_result(
 
 
 def test_ids_that_are_fit_stay_and_those_that_would_become_alike_do_not() -> None:
-    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b")]
-    one, two, three = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
+    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b", "\ud800", "\ud801")]
+    one, two, three, four, five = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
     assert one == "call_1"
     assert two != three
     assert two[:4] == three[:4] == "a_b_"
+    assert CHAT.compat.rules.call_id("\ud800") == four != five
 
 
 def test_a_name_begins_for_gemini_with_a_letter_or_an_underscore() -> None:
@@ -379,6 +388,24 @@ def test_blocks_that_only_another_provider_understands_stay_behind() -> None:
         Loss(0, 1, "web_search_tool_result", why),
         Loss(1, 0, "web_search_tool_result", why),
     )
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_the_answer_to_a_block_that_was_left_out_is_left_out_too(failed: bool) -> None:
+    shell = OpaquePart("shell_call", {"id": "sh_1", "call_id": "call_1"}, evolve(THERE, api="openai-responses"))
+    asked = OpaquePart("mcp_approval_request", {"id": "mcpr_1"}, shell.origin)
+    done = OpaquePart("shell_call_output", {"call_id": "call_1", "output": []})
+    leave = OpaquePart("mcp_approval_response", {"approval_request_id": "mcpr_1", "approve": True})
+    other = OpaquePart("shell_call_output", {"call_id": "call_2", "output": []})
+    message = AssistantMessage([shell, asked, TextPart("Well.", origin=shell.origin)], "error" if failed else None)
+    found = handoff([HI, message, UserMessage([done, leave]), UserMessage([done, other])], RESPONSES, MODEL)
+    said = () if failed else (AssistantMessage([TextPart("Well.")]),)
+    assert found.messages == (HI, *said, UserMessage([other]))
+    assert [(loss.message_index, loss.what) for loss in found.report if loss.why == "what it answers was left out"] == [
+        (2, "shell_call_output"),
+        (2, "mcp_approval_response"),
+        (3, "shell_call_output"),
+    ]
 
 
 def test_a_message_of_which_nothing_is_left_is_left_out() -> None:

@@ -234,6 +234,23 @@ def test_claude_behind_openrouter_is_not_told_the_thoughts_of_others() -> None:
         assert len(message.content) == told  # type: ignore[union-attr]
 
 
+def test_what_one_server_thought_stays_there_though_another_has_a_model_of_that_name() -> None:
+    body = b'{"id":"r","model":"m","choices":[{"index":0,"message":{"content":"Oslo.","reasoning":"Hm.",'
+    body += b'"reasoning_details":[{"type":"reasoning.encrypted","data":"e"}]},"finish_reason":"stop"}]}'
+    model = "openai/gpt-oss-120b"
+    decoder = made("openrouter").route.codec.decoder(status=200, headers=[], model=model)
+    decoder.receive(body)
+    said = decoder.finish()
+    assert said.provider == "openrouter"
+    history = (UserMessage("Hi"), said.message, UserMessage("Go on."))
+    sent = {
+        preset: json.loads(first_call(made(preset), LlmRequest(history), model).body)["messages"][1]
+        for preset in ("openrouter", "groq")
+    }
+    assert sent["openrouter"]["reasoning_details"] == [{"type": "reasoning.encrypted", "data": "e"}]
+    assert sent["groq"] == {"role": "assistant", "content": "Oslo."}
+
+
 def test_flags_of_the_caller_are_all_the_flags_there_are() -> None:
     given = openai_compatible("k", preset="openrouter", compat=ChatCompat(max_tokens_field="max_tokens"))
     body = body_of(given, "anthropic/claude-opus-5")

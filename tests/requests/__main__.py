@@ -78,7 +78,9 @@ def main() -> int:
     parser.add_argument("--checker", metavar="PATH", help="check_request.py")
     parser.add_argument("--number", type=int, default=2000, metavar="N", help="requests in all (2000)")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--strict", action="store_true", help="also what servers take but a tidy encoder would not send")
+    parser.add_argument(
+        "--strict", action="store_true", help="also what servers take but a tidy encoder would not send"
+    )
     parser.add_argument("--target", action="append", metavar="NAME", help="only these")
     parser.add_argument("--brief", action="store_true", help="no smallest requests")
     parser.add_argument("--refusals", action="store_true", help="tell what was refused, and how often")

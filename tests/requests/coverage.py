@@ -28,8 +28,8 @@ from lash_proto.messages import (
 )
 from lash_proto.values import UNSET
 
-from .strategy import NATIVE, OWN, POLICIES, Case
-from .targets import APIS, Target
+from .strategy import NATIVE, NEIGHBOUR, OWN, POLICIES, SOURCES, Case
+from .targets import Target
 
 
 class Coverage:
@@ -52,7 +52,8 @@ class Coverage:
     def report(self, targets: tuple[Target, ...]) -> None:
         """Print what was seen least."""
         names = [target.name for target in targets if not target.pictures]
-        pairs = [(source, name) for source in (OWN, NATIVE, *APIS) for name in names]
+        alone = {target.name for target in targets if sum(other.api == target.api for other in targets) == 1}
+        pairs = [(one, name) for one in SOURCES for name in names if not (one == NEIGHBOUR and name in alone)]
         self._least("who spoke, to whom", pairs, self.pairs)
         self._least("reasoning, to whom", [(policy, name) for policy in POLICIES for name in names], self.policies)
         totals: Counter[str] = Counter()

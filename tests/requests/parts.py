@@ -170,7 +170,10 @@ _DEFINED: Final[dict[str, Any]] = {
     "Word": {"type": "string", "minLength": 1},
     "Node": {
         "type": "object",
-        "properties": {"value": {"$ref": "#/$defs/Word"}, "next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}},
+        "properties": {
+            "value": {"$ref": "#/$defs/Word"},
+            "next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]},
+        },
         "required": ["value", "next"],
         "additionalProperties": False,
     },
@@ -191,9 +194,7 @@ def schemas(draw: Draw, *, loose: bool = True, recursive: bool = True) -> dict[s
     """A schema of an object. `loose`: also what only servers take that do not hold the model to it."""
     inner = st.recursive(
         _LEAVES,
-        lambda each: st.one_of(
-            _objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)
-        ),
+        lambda each: st.one_of(_objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)),
         max_leaves=4,
     )
     schema = draw(_objects(inner, loose=loose))

@@ -49,17 +49,18 @@ LARGEST: Final = 30_000
 
 
 class Speaker(NamedTuple):
-    """Who says something: a dialect, a provider kind, a model, and how that server tells its reasoning."""
+    """Who says something: a dialect, a provider kind, a model, how that server tells its reasoning, and whether it
+    answers in pictures or sound too."""
 
     api: str
     provider: str | None
     model: str
     thoughts: tuple[Mapping[str, Any] | None, ...] = (None,)
-    codec: Any = None
+    media: str | None = None
 
     def decoder(self, status: int, headers: Any) -> Any:
-        codec = self.codec if self.codec is not None else evolve(CODECS[self.api], provider=self.provider)  # type: ignore[type-var]
-        return codec.decoder(status=status, headers=headers, model=self.model)
+        codec: Any = CODECS[self.api]
+        return evolve(codec, provider=self.provider).decoder(status=status, headers=headers, model=self.model)
 
 
 # --- what only one dialect says --------------------------------------------------------------------------------------
@@ -150,6 +151,43 @@ def server_blocks(api: str, number: int) -> list[list[OpaquePart]]:
                 }
             ),
             _opaque({"type": "compaction", "id": f"cmp_{number}", "encrypted_content": "ZW5j"}),
+            _opaque(
+                {
+                    "type": "computer_call",
+                    "id": f"cu_{number}",
+                    "call_id": f"call_cu{number}",
+                    "action": {"type": "screenshot"},
+                    "pending_safety_checks": [],
+                    "status": "completed",
+                }
+            ),
+            _opaque(
+                {
+                    "type": "shell_call",
+                    "id": f"sh_{number}",
+                    "call_id": f"call_sh{number}",
+                    "action": {"commands": ["ls"]},
+                    "status": "completed",
+                }
+            ),
+            _opaque(
+                {
+                    "type": "apply_patch_call",
+                    "id": f"apc_{number}",
+                    "call_id": f"call_ap{number}",
+                    "operation": {"type": "delete_file", "path": "a.txt"},
+                    "status": "completed",
+                }
+            ),
+            _opaque(
+                {
+                    "type": "mcp_approval_request",
+                    "id": f"mcpr_{number}",
+                    "server_label": "deep",
+                    "name": "ask",
+                    "arguments": "{}",
+                }
+            ),
         ]
     if api in (GEMINI, CODE_ASSIST):
         code = {"language": "PYTHON", "code": "print(1)"}
@@ -163,9 +201,32 @@ def server_blocks(api: str, number: int) -> list[list[OpaquePart]]:
     return [[]]
 
 
+def answer_to(part: Part) -> OpaquePart | None:
+    """What the client says to a call that is not of its own tools: of a computer, a shell, or whether it may be made."""
+    if not isinstance(part, OpaquePart):
+        return None
+    answer: dict[str, Any] | None = None
+    if part.type == "computer_call":
+        answer = {"output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,iVBORw0KGgo="}}
+    elif part.type == "shell_call":
+        done = {"stdout": "a.txt", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
+        answer = {"output": [done]}
+    elif part.type == "apply_patch_call":
+        answer = {"status": "completed", "output": "Done."}
+    elif part.type == "mcp_approval_request":
+        said = {"type": "mcp_approval_response", "approval_request_id": part.data["id"], "approve": True}
+        return OpaquePart(said["type"], said)
+    if answer is None:
+        return None
+    return OpaquePart(f"{part.type}_output", {"call_id": part.data["call_id"], **answer})
+
+
 _CITATIONS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
     CHAT: (
-        {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"}},
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"},
+        },
     ),
     RESPONSES: (
         {"type": "url_citation", "start_index": 0, "end_index": 1, "title": "A", "url": "https://a.test"},
@@ -214,6 +275,10 @@ def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: b
             image = draw(st.booleans())
             class_, media_type = (ImagePart, "image/png") if image else (AudioPart, "audio/wav")
             parts.append(class_(draw(BLOBS), media_type))
+        elif kind == "media" and who.media == "image":
+            parts.append(ImagePart(draw(BLOBS), "image/png"))
+        elif kind == "media" and who.media == "audio":
+            parts.append(AudioPart(draw(BLOBS), transcript=draw(SAID), id=f"audio_{number}"))
         else:
             parts.append(_text(draw, api))
     return FauxReply(
@@ -225,11 +290,16 @@ def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: b
 
 
 def _in_order(parts: list[Part], api: str) -> list[Part]:
-    """One refusal, last; a server's own calls and their results stay together as they are."""
+    """One refusal, last, and one sound; a server's own calls and their results stay together as they are."""
     refusals = [part for part in parts if isinstance(part, RefusalPart)]
     calls = [part for part in parts if isinstance(part, ToolCallPart)]
     rest = [part for part in parts if not isinstance(part, (RefusalPart, ToolCallPart))]
-    return [*rest, *refusals[:1]] if refusals else [*rest, *calls] if api == CHAT else parts
+    if refusals:
+        return [*rest, *refusals[:1]]
+    if api != CHAT:
+        return parts
+    sounds = [part for part in rest if isinstance(part, AudioPart)]
+    return [*[part for part in rest if part not in sounds[1:]], *calls]
 
 
 def _text(draw: Draw, api: str) -> TextPart:
@@ -320,7 +390,15 @@ def recorded_items(api: str) -> tuple[Item, ...]:
     if folder is None or api == CODE_ASSIST:
         return ()
     items = read_items(folder / api)
-    return tuple(item for item in items if item.meta["status"] == 200 and len(item.body) <= LARGEST)
+    return tuple(item for item in items if item.meta["status"] == 200 and len(item.body) <= LARGEST and _is_true(item))
+
+
+def _is_true(item: Item) -> bool:
+    """Whether its ids are those that the server gave."""
+    return "redacted-ids" not in item.meta["tags"] and not item.name.startswith(_MADE_UP)
+
+
+_MADE_UP: Final = ("vercel-ai__openai-custom-tool.1",)  # ct_abc123def456, where OpenAI's begin with ctc_
 
 
 @lru_cache(maxsize=None)

@@ -45,13 +45,15 @@ from tests.strategies import WORDS, maybe
 
 from . import parts
 from .parts import ARGUMENTS, BLANK, BLOBS, ID_FORMS, ODD_NAMES, SAID, Draw, rarely, some
-from .replies import Speaker, recorded, recorded_by, scripted, server_blocks
-from .targets import APIS, CHAT, CODE_ASSIST, GEMINI, KNOBS, MESSAGES, RESPONSES, Model, Target
+from .replies import Speaker, answer_to, recorded, recorded_by, scripted, server_blocks
+from .targets import APIS, CHAT, CODE_ASSIST, GEMINI, KNOBS, MESSAGES, RESPONSES, TARGETS, Model, Target
 
 POLICIES: Final[tuple[ReasoningPolicy, ...]] = ("tagged", "text", "drop")
 OWN: Final = "the app"
 NATIVE: Final = "itself"
+NEIGHBOUR: Final = "a neighbour"
 """Who said what the assistant said, beside the dialects from elsewhere."""
+SOURCES: Final = (OWN, NATIVE, NEIGHBOUR, *APIS)
 
 
 @frozen
@@ -81,10 +83,21 @@ _FOREIGN_THOUGHTS: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
-def native(target: Target, spec: ModelSpec) -> Speaker:
+def native(target: Target, model: Model) -> Speaker:
     """The target itself."""
-    codec = target.codec(spec)
-    return Speaker(target.api, codec.provider, spec.id, target.thoughts, codec)
+    media = None
+    if target.name.startswith("openrouter"):
+        media = "image"
+    elif "assistant:audio" in target.knobs - model.lacks and target.api == CHAT:
+        media = "audio"
+    return Speaker(target.api, target.codec(model.spec).provider, model.spec.id, target.thoughts, media)
+
+
+def neighbour(draw: Draw, target: Target, model: Model) -> Speaker:
+    """Another server of the same dialect that has a model of the same name."""
+    others = [other for other in TARGETS if other.api == target.api and other.handle != target.handle]
+    other = draw(st.sampled_from(others))
+    return native(other, other.models[0])._replace(model=model.spec.id)
 
 
 def foreign(api: str) -> Speaker:
@@ -145,30 +158,33 @@ class Talk:
 
     # --- what came out -----------------------------------------------------------------------------------------------
 
-    def assistant(self, source: str, *, calls: bool = True) -> list[ToolCallPart]:
-        """Something said by a source; the calls that want an answer."""
+    def assistant(self, source: str, *, calls: bool = True) -> tuple[Part, ...]:
+        """Something said by a source."""
         self.sources.add(source)
         if source == OWN:
             said = self.own(calls=calls)
         else:
-            who = native(self.target, self.model.spec) if source == NATIVE else foreign(source)
-            said = self.told_by(who, source, calls=calls)
-        if not said.content:
-            return []
-        self.messages.append(said)
-        self.custom()
-        return [part for part in said.content if isinstance(part, ToolCallPart)]
+            said = self.told_by(self.speaker(source), source, calls=calls)
+        if said.content:
+            self.messages.append(said)
+            self.custom()
+        return said.content
+
+    def speaker(self, source: str) -> Speaker:
+        if source == NATIVE:
+            return native(self.target, self.model)
+        return neighbour(self.draw, self.target, self.model) if source == NEIGHBOUR else foreign(source)
 
     def told_by(self, who: Speaker, source: str, *, calls: bool) -> AssistantMessage:
         number = self.next()
-        servers = self.target.servers if source == NATIVE else frozenset(_SERVERS[source])
+        servers = self.target.servers if source == NATIVE else frozenset(_SERVERS.get(source, ()))
         items = recorded_by(who.api, servers) if calls else ()
         if items and rarely(self.draw, 3):
             item = self.draw(st.sampled_from(items))
             said = recorded(who, item)
             ids = _ids(said)
             # A recording said once is not said again, and neither are its ids.
-            if item.name not in self.used and not ids & self.used and not (source == NATIVE and _is_odd(said)):
+            if item.name not in self.used and not ids & self.used and not _is_open(said):
                 self.used |= {item.name, *ids}
                 return said
         cut = rarely(self.draw, 8)
@@ -204,8 +220,17 @@ class Talk:
             return ToolCallPart(id, name, {}, self.draw(SAID), kind="custom")
         return ToolCallPart(id, name, self.draw(ARGUMENTS))
 
-    def answer(self, calls: list[ToolCallPart], said: tuple[Part, ...]) -> None:
-        """The results of some calls, in any order. Of what is handed on some may lack, or come twice."""
+    def hears(self, part: Part) -> bool:
+        """Whether an answer to a block goes where the block goes: else handing off has to see to it."""
+        return self.loose or part.origin in (None, _origin(self.target, self.model))
+
+    def answer(self, said: tuple[Part, ...]) -> bool:
+        """The results of its calls, in any order; False where it has none.
+
+        Of what is handed on some may lack, or come twice.
+        """
+        calls = [part for part in said if isinstance(part, ToolCallPart)]
+        answers = [answer for part in said if (answer := answer_to(part)) is not None and self.hears(part)]
         order = self.draw(st.permutations(calls)) if len(calls) > 1 and self.draw(st.booleans()) else calls
         foreign_only = self.loose and not any(part.origin == _origin(self.target, self.model) for part in calls)
         for call in order:
@@ -220,12 +245,9 @@ class Talk:
                 self.custom()
         if foreign_only and rarely(self.draw, 12):
             self.messages.append(ToolResultMessage("call_nobody", "To no call.", "look"))
-        outputs = [output for part in said if isinstance(part, OpaquePart) and (output := _OUTPUTS.get(part.type))]
-        if outputs:  # calls of a shell or a computer that the app itself answers
-            ids = [part.data.get("call_id") or part.data.get("id") for part in said if isinstance(part, OpaquePart)]
-            self.messages.append(
-                UserMessage([make(id) for make, id in zip(outputs, ids, strict=False) if id is not None])
-            )
+        if answers:
+            self.messages.append(UserMessage(answers))
+        return bool(calls or answers)
 
 
 _SERVERS: Final[dict[str, tuple[str, ...]]] = {
@@ -236,17 +258,10 @@ _SERVERS: Final[dict[str, tuple[str, ...]]] = {
     CODE_ASSIST: (),
 }
 
-_OUTPUTS: Final[dict[str, Any]] = {}
-# What only the client of a computer, a shell or an approval can answer, or what stands for things that only a server
-# has: in a conversation of its own it would need a part that no strategy can make up.
-_ODD: Final = frozenset(
-    "computer_call local_shell_call apply_patch_call shell_call mcp_approval_request tool_search_call"
-    " tool_search_output program program_output".split()
-)
 
-
-def _is_odd(said: AssistantMessage) -> bool:
-    return any(isinstance(part, OpaquePart) and part.type in _ODD for part in said.content)
+def _is_open(said: AssistantMessage) -> bool:
+    """Whether it holds calls that must be answered by what nobody can make up."""
+    return any(isinstance(part, OpaquePart) and part.type == "local_shell_call" for part in said.content)
 
 
 def _ids(said: AssistantMessage) -> set[str]:
@@ -269,19 +284,18 @@ def _origin(target: Target, model: Model) -> Any:
 @st.composite
 def talks(draw: Draw, target: Target, model: Model, knobs: frozenset[str], names: list[str], *, pure: bool) -> Talk:
     """A conversation. `pure`: the target itself and the app alone speak in it."""
-    talk = Talk(draw, target, model, knobs, names, loose=not pure)
-    sources = [NATIVE, OWN] if pure else draw(st.lists(st.sampled_from([*APIS, *APIS, OWN, NATIVE]), min_size=1, max_size=3))
+    # An app may well hand a conversation from elsewhere on without handing it off, as long as it is whole.
+    talk = Talk(draw, target, model, knobs, names, loose=not pure and not rarely(draw, 5))
+    sources = [NATIVE, OWN]
+    if not pure:
+        sources = draw(st.lists(st.sampled_from([*APIS, *APIS, *SOURCES]), min_size=1, max_size=3))
     talk.user()
-    for _ in range(draw(st.integers(0, 3))):
-        calls = talk.assistant(draw(st.sampled_from(sources)))
-        said = talk.messages[-1].content if isinstance(talk.messages[-1], AssistantMessage) else ()
-        if calls:
-            talk.answer(calls, said)
-        if not calls or rarely(draw, 3):
+    for _ in range(draw(st.integers(0, 4))):
+        if not talk.answer(talk.assistant(draw(st.sampled_from(sources)))) or rarely(draw, 3):
             talk.user()
             if rarely(draw, 8):
                 talk.user()
-    if not pure and not isinstance(_last(talk.messages), UserMessage):
+    if talk.loose and not isinstance(_last(talk.messages), UserMessage):
         talk.user()  # calls left open are answered only when somebody speaks
     if "prefill" in knobs and rarely(draw, 8) and isinstance(_last(talk.messages), UserMessage):
         talk.messages.append(AssistantMessage([TextPart(draw(SAID))]))
@@ -349,7 +363,7 @@ class Knobs:
         if self.has("reasoning", 2):
             forms: list[Any] = [*levels, *levels, None]
             if self.takes_budgets:
-                forms += {MESSAGES: [1024, 5000], GEMINI: [0, 512, -1], CODE_ASSIST: [0, 512, -1]}.get(family, [0, 2048])
+                forms += 3 * {MESSAGES: [1024, 5000], GEMINI: [0, 512, -1]}.get(family, [0, 2048])
                 if spec.capability is not None and spec.capability.levels and "off" not in spec.capability.levels:
                     forms = [form for form in forms if form != 0]
             self.options["reasoning"] = draw(st.sampled_from(forms))
@@ -364,8 +378,10 @@ class Knobs:
             return
         self.drop("temperature", "top_k", "top_p", "prefill")
         compat: Any = self.target.compat(self.spec)
-        budgets = isinstance(said, int) or not compat.adaptive_thinking or (
-            self.spec.capability is not None and said in (self.spec.capability.budgets or {})
+        budgets = (
+            isinstance(said, int)
+            or not compat.adaptive_thinking
+            or (self.spec.capability is not None and said in (self.spec.capability.budgets or {}))
         )
         if budgets:
             self.drop("choice:forced")
@@ -397,7 +413,9 @@ class Knobs:
         if self.has("choice", 2):
             self.fields["tool_choice"] = draw(st.sampled_from(forms))
         if self.has("parallel"):
-            self.options["parallel_tool_calls"] = draw(st.sampled_from([True, None] if self.is_gemini else [True, False]))
+            self.options["parallel_tool_calls"] = draw(
+                st.sampled_from([True, None] if self.is_gemini else [True, False])
+            )
 
     @property
     def is_gemini(self) -> bool:
@@ -431,8 +449,17 @@ class Knobs:
         self.put("seed", st.sampled_from([0, 7, 2**31 - 1]))
         self.put("session_id", parts.SESSIONS)
         self.put("request_id", parts.REQUEST_IDS)
-        keys = st.just("user_id") if family == MESSAGES and draw(st.booleans()) else st.sampled_from(["a", "b-c", "x" * 64])
-        self.put("metadata", st.dictionaries(keys, st.sampled_from(["1", "", "ü\ud83d", "y" * 512][: 3 if family == MESSAGES else 4]), max_size=3))
+        keys = (
+            st.just("user_id")
+            if family == MESSAGES and draw(st.booleans())
+            else st.sampled_from(["a", "b-c", "x" * 64])
+        )
+        self.put(
+            "metadata",
+            st.dictionaries(
+                keys, st.sampled_from(["1", "", "ü\ud83d", "y" * 512][: 3 if family == MESSAGES else 4]), max_size=3
+            ),
+        )
         if self.has("cache", 2):
             self.options["cache_retention"] = draw(st.sampled_from(["none", "short", "long"]))
         if self.target.tiers:
@@ -441,13 +468,11 @@ class Knobs:
         self.option("extra_headers", st.sampled_from([{"x-trace": "1"}, {"accept": None}, {"X-Trace": "ü"}]))
 
     def own_options(self) -> type[ProviderOptions]:
-        """The dialect's own knobs; now and then another dialect's, which say nothing here."""
+        """The dialect's own knobs, or another dialect's, which must be refused."""
         family = self.target.family
-        if rarely(self.draw, 12):
+        if "other options" in self.knobs and rarely(self.draw, 12):
             family = self.draw(st.sampled_from([CHAT, RESPONSES, MESSAGES, GEMINI]))
-            theirs = family != self.target.family
-        else:
-            theirs = False
+        theirs = family != self.target.family
         class_, known = _OPTIONS[family]
         for name, strategy in known.items():
             if theirs or name in self.knobs:
@@ -554,7 +579,7 @@ _AGREE: Final[dict[str, Any]] = {
 
 # --- put together ----------------------------------------------------------------------------------------------------
 
-_EVERYTHING: Final = frozenset().union(*KNOBS.values())
+_EVERYTHING: Final = frozenset({"other options"}).union(*KNOBS.values())
 
 
 @st.composite
@@ -586,7 +611,7 @@ def cases(draw: Draw, targets: tuple[Target, ...]) -> Case:
     if isinstance(knobs.fields.get("output"), JsonObject):
         _say_json(draw, knobs, messages)
     policy: ReasoningPolicy | None = None
-    if not pure or draw(st.booleans()):
+    if talk.loose or draw(st.booleans()):
         policy = draw(st.sampled_from(POLICIES))
         sees = draw(st.sampled_from([None, None, True, False]))
         messages = list(handoff(messages, target.handle, knobs.spec, reasoning=policy, sees=sees).messages)
@@ -623,7 +648,12 @@ def picture_cases(draw: Draw, target: Target) -> Case:
         asked["quality"] = draw(st.sampled_from(["auto", "low", "high"]))
     if rarely(draw, 2):
         asked["format"] = draw(st.sampled_from(["png", "webp", "jpeg"]))
-    return Case(target, target.models[0].spec, ImageRequest(prompt, options=_picture_options(draw, own, asked, prompt), **asked), draw(st.booleans()))
+    return Case(
+        target,
+        target.models[0].spec,
+        ImageRequest(prompt, options=_picture_options(draw, own, asked, prompt), **asked),
+        draw(st.booleans()),
+    )
 
 
 def _picture_options(draw: Draw, own: bool, asked: dict[str, Any], prompt: Any) -> ProviderOptions:
@@ -636,7 +666,9 @@ def _picture_options(draw: Draw, own: bool, asked: dict[str, Any], prompt: Any) 
         return OpenRouterImagesOptions(**options)
     if rarely(draw, 2):
         clear = asked.get("format") != "jpeg"
-        options["background"] = draw(st.sampled_from(["opaque", "auto", "transparent"] if clear else ["opaque", "auto"]))
+        options["background"] = draw(
+            st.sampled_from(["opaque", "auto", "transparent"] if clear else ["opaque", "auto"])
+        )
     if rarely(draw, 2) and asked.get("format") in ("jpeg", "webp"):
         options["output_compression"] = draw(st.integers(0, 100))
     if rarely(draw, 2):

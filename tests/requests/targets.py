@@ -68,12 +68,15 @@ _GOOGLE_OPTIONS: Final = words(
 
 KNOBS: Final[Mapping[str, frozenset[str]]] = {
     CHAT: _ALL | _CHAT_OPTIONS | words("json_object stop seed custom_tools user:audio user:file_id assistant:audio"),
-    RESPONSES: (_ALL | _RESPONSES_OPTIONS)     | words("json_object custom_tools user:file_id user:file_url image:file_id result:document provider_tools"),
+    RESPONSES: (_ALL | _RESPONSES_OPTIONS)
+    | words("json_object custom_tools user:file_id user:file_url image:file_id result:document provider_tools"),
     MESSAGES: (_ALL | _MESSAGES_OPTIONS)
     | words("stop budget user:file_id user:file_url user:cited image:file_id result:document provider_tools"),
     GEMINI: (_ALL | _GOOGLE_OPTIONS) - words("parallel:off")
-    | words("stop seed json_object budget user:audio user:file_id user:file_url image:file_id result:document"
-            " result:audio provider_tools"),
+    | words(
+        "stop seed json_object budget user:audio user:file_id user:file_url image:file_id result:document"
+        " result:audio provider_tools"
+    ),
 }
 """The knobs and kinds of parts that a dialect has a place for."""
 
@@ -505,7 +508,18 @@ def _faux_targets() -> list[Target]:
         knobs = KNOBS[family]
         handle = faux(api=api, api_key="key")
         tools, tiers = _SERVER_TOOLS[family], _TIERS[family]
-        made.append(Target(f"faux {api}", handle, api, None, _of("faux-model", lacks="web_search_options"), knobs, tools=tools, tiers=tiers))
+        made.append(
+            Target(
+                f"faux {api}",
+                handle,
+                api,
+                None,
+                _of("faux-model", lacks="web_search_options"),
+                knobs,
+                tools=tools,
+                tiers=tiers,
+            )
+        )
     return made
 
 

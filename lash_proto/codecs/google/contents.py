@@ -134,6 +134,8 @@ class Contents:
             self._note("the names of documents are left out: Gemini is not told them")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
+            if not part.text:
+                raise UnsupportedRequest("document", "its text is empty")
             data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}
             return [*before, {"inlineData": data}]
         return [*before, self._media(part, DOCUMENTS | VIDEO | IMAGES, "document")]
@@ -185,8 +187,8 @@ class Contents:
             self._note(f"a {part.type} block of another provider is left out")
         elif isinstance(part, RefusalPart):
             return {"text": part.text} if part.text else None
-        elif isinstance(part, AudioPart) and not native:
-            self._note("sound of another model is sent as its transcript")
+        elif isinstance(part, AudioPart) and not (native and (part.data or part.url)):
+            self._note("sound of another model, or without its bytes, is sent as its transcript")
             return {"text": part.transcript} if part.transcript else None
         elif isinstance(part, DocumentPart):
             raise UnsupportedRequest("DocumentPart in an assistant message", "a document goes into a user message")
@@ -194,7 +196,7 @@ class Contents:
             allowed = IMAGES if isinstance(part, ImagePart) else AUDIO
             if native and part.data is not None:  # as the model named it, though no user may send such a type
                 return {"inlineData": {"mimeType": part.media_type, "data": encode_base64(part.data)}, **more}
-            return {**self._media(part, allowed, "image"), **more}
+            return {**self._media(part, allowed, part.tag[1]), **more}
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:

@@ -149,9 +149,9 @@ class Conversation:
         if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
             self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
         encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
-        refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
-        if refusals:
-            encoded["refusal"] = "".join(refusals)
+        refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
+        if refusal:
+            encoded["refusal"] = refusal
         encoded |= self._reasoning(parts)
         calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
         if calls:

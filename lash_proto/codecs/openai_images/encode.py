@@ -11,8 +11,9 @@ from typing import Any, Final
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest, merge_headers
 from ...messages import ImagePart, ImageRequest, TextPart
+from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_model, http_request, media_type_of
+from .._encoder import http_request, media_type_of
 from .._pictures import PICTURES, notes_on, prompt_parts
 from .form import File, form
 
@@ -25,13 +26,12 @@ MAX_SOURCES: Final = 16
 _OWN: Final = ("background", "output_compression", "moderation")
 
 
-def encode(request: ImageRequest, model: str, query: str, *, stream: bool) -> HttpRequest:
+def encode(request: ImageRequest, spec: ModelSpec, query: str, *, stream: bool) -> HttpRequest:
     """The HTTP request. `response_format` is never sent: GPT image models answer it with a 400 and send base64."""
-    check_model(model)
-    parts = prompt_parts(request)
+    parts = prompt_parts(request, spec)
     mask: ImagePart | None = getattr(request.options, "mask", None) or None
     pictures = [part for part in parts if isinstance(part, ImagePart)]
-    body: JsonDict = {"model": model, "prompt": _prompt(parts), **_fields(request)}
+    body: JsonDict = {"model": spec.id, "prompt": _prompt(parts), **_fields(request)}
     if stream:
         body["stream"] = True
     if not pictures:

@@ -10,6 +10,7 @@ import pytest
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs._encoder import (
+    answer_calls,
     arguments_text,
     check_name,
     check_request,
@@ -21,15 +22,20 @@ from lash_proto.codecs._encoder import (
 from lash_proto.compat import AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.messages import (
+    AssistantMessage,
+    CustomMessage,
     DocumentPart,
     ImagePart,
     ImageRequest,
     LlmRequest,
+    Message,
     ProviderOptions,
     ProviderTool,
     TextPart,
     ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
+    UserMessage,
 )
 from lash_proto.models import ModelSpec
 from lash_proto.values import Secret
@@ -191,3 +197,67 @@ def test_arguments_go_back_to_the_letter_where_the_letter_is_known() -> None:
     assert arguments_text(ToolCallPart("c", "f", {"a": 1}, '{ "a": 1 }')) == '{ "a": 1 }'
     assert arguments_text(ToolCallPart("c", "f", {"a": 1})) == '{"a":1}'
     assert arguments_text(ToolCallPart("c", "f")) == "{}"
+
+
+# --- calls that nobody answered --------------------------------------------------------------------------------------
+
+HI = UserMessage("Hi")
+GO_ON = UserMessage("Go on.")
+SAID = AssistantMessage("Well.")
+MARK = CustomMessage("mark")
+
+
+def calls(*ids: str) -> AssistantMessage:
+    return AssistantMessage([ToolCallPart(id, "f") for id in ids])
+
+
+def result(id: str) -> ToolResultMessage:
+    return ToolResultMessage(id, "1")
+
+
+def nothing(id: str) -> ToolResultMessage:
+    return ToolResultMessage(id, "No result provided", "f", is_error=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([HI, calls("a"), GO_ON], [HI, calls("a"), nothing("a"), GO_ON]),
+        ([HI, calls("a"), SAID], [HI, calls("a"), nothing("a"), SAID]),
+        ([calls("a", "b", "c"), result("b"), GO_ON], [calls("a", "b", "c"), result("b"), *map(nothing, "ac"), GO_ON]),
+        ([calls("a"), MARK, GO_ON, SAID], [calls("a"), MARK, nothing("a"), GO_ON, SAID]),
+        # A server that begins to count anew: the result is the second call's.
+        ([calls("a"), GO_ON, calls("a"), result("a")], [calls("a"), nothing("a"), GO_ON, calls("a"), result("a")]),
+    ],
+)
+def test_a_call_that_nobody_answered_is_answered_before_somebody_speaks(
+    given: list[Message], sent: list[Message]
+) -> None:
+    notes: list[str] = []
+    assert answer_calls(tuple(given), notes) == tuple(sent)
+    assert notes == ["calls that nobody answered got the result 'No result provided'"]
+    assert answer_calls(tuple(sent), notes) == tuple(sent)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (HI, SAID, GO_ON),
+        (HI, calls("a", "b"), result("b"), result("a"), GO_ON),
+        (HI, calls("a", "b"), result("b")),  # the other one may still come
+        (HI, calls("a"), MARK),
+        (calls("a"), GO_ON, result("a")),  # late, but there
+        (result("a"), HI),
+    ],
+)
+def test_a_conversation_without_such_a_call_stays_the_one_it_was(messages: tuple[Message, ...]) -> None:
+    notes: list[str] = []
+    assert answer_calls(messages, notes) is messages
+    assert notes == []
+
+
+@pytest.mark.parametrize("api", CHAT_APIS)
+def test_every_dialect_answers_what_nobody_answered(api: str) -> None:
+    http = CODECS[api].encode(LlmRequest([HI, calls("a"), GO_ON]), "m")
+    assert http.body.count(b"No result provided") == 1
+    assert "calls that nobody answered got the result 'No result provided'" in http.notes

@@ -119,6 +119,7 @@ def test_what_a_user_may_send(part: Part, sent: list[Any]) -> None:
         (AudioPart(data=b"hi", media_type="audio/amr"), "audio of type audio/amr"),
         (DocumentPart(data=b"hi", media_type="application/zip"), "document of type application/zip"),
         (DocumentPart(), "document"),
+        (DocumentPart(text=""), "document"),
         (ToolCallPart("1", "f"), "ToolCallPart in a user message"),
         (RefusalPart("no"), "RefusalPart in a user message"),
     ],
@@ -222,8 +223,12 @@ def test_what_another_model_said_goes_without_its_signatures() -> None:
     assert notes(UserMessage("x"), foreign) == (
         "reasoning of another model is left out",
         "a server_tool_use block of another provider is left out",
-        "sound of another model is sent as its transcript",
+        "sound of another model, or without its bytes, is sent as its transcript",
     )
+
+
+def test_sound_that_the_app_wrote_down_is_its_transcript() -> None:
+    assert model(AudioPart(transcript="Said."), AudioPart(id="a"), TextPart("x")) == [{"text": "Said."}, {"text": "x"}]
 
 
 def test_a_picture_by_url_may_be_the_models_own() -> None:

@@ -13,6 +13,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.codecs.openai_responses import OpenAIResponses, ResponsesOptions
 from lash_proto.compat import CODEX, ChatCompat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
+from lash_proto.handoff import NO_RESULT
 from lash_proto.http import HttpRequest
 from lash_proto.messages import (
     AssistantMessage,
@@ -201,6 +202,7 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest([]), "messages", "needs some input"),
         (LlmRequest(""), "messages[0]", "needs content"),
         (LlmRequest([UserMessage(())]), "messages[0]", "needs content"),
+        (LlmRequest([UserMessage([TextPart("")])]), "messages[0]", "needs content"),
     ],
 )
 def test_what_responses_cannot_say_is_refused_by_name(request_: LlmRequest, part: str, rule: str) -> None:
@@ -238,6 +240,13 @@ def test_a_models_own_compat_wins_and_another_dialects_does_not_count() -> None:
 
 
 # --- system text, output, reasoning, caches --------------------------------------------------------------------------
+
+
+def test_a_text_of_nothing_beside_others_is_left_out() -> None:
+    call, result = ToolCallPart("a", "f"), ToolResultMessage("a", [TextPart(""), TextPart("1")])
+    user, _, answer = items(UserMessage([TextPart(""), TextPart("Hi")]), AssistantMessage([call]), result)
+    assert user["content"] == [{"type": "input_text", "text": "Hi"}]
+    assert answer["output"] == [{"type": "input_text", "text": "1"}]
 
 
 def test_system_parts_are_paragraphs_of_the_instructions() -> None:
@@ -442,8 +451,11 @@ def test_pictures_and_documents() -> None:
         ),
         (ImagePart(data=b"x"), "image in messages[0].content[0]", "media_type"),
         (ImagePart(), "image in messages[0].content[0]", "neither"),
+        (ImagePart(url="ftp://x/a.png"), "image in messages[0].content[0]", "its URL begins with"),
         (ImagePart(url="u", detail="huge"), "detail 'huge' in messages[0].content[0]", "auto, low, high"),
         (DocumentPart(data=b"x"), "document in messages[0].content[0]", "media_type"),
+        (DocumentPart(data=b"x", media_type="pdf"), "document in messages[0].content[0]", "media_type"),
+        (DocumentPart(text=""), "document in messages[0].content[0]", "its text is empty"),
         (DocumentPart(data=b"x", media_type="audio/mpeg"), "document of type audio/mpeg in", "no audio"),
         (DocumentPart(), "document in messages[0].content[0]", "neither"),
         (ToolCallPart("c", "f"), "ToolCallPart in messages[0].content[0]", "only an assistant message"),
@@ -810,9 +822,10 @@ def wire_items(raw: bytes) -> list[dict[str, Any]]:
 
 
 def replayed(response: LlmResponse, options: ResponsesOptions) -> list[dict[str, Any]]:
+    """The items that go back: behind them a user speaks, and before that nobody answers what calls there are."""
     messages: list[Message] = [UserMessage("Hi"), response.message, UserMessage("Go on")]
     found: list[dict[str, Any]] = json.loads(encode(LlmRequest(messages, options=options)).body)["input"]
-    return found[1:-1]
+    return [item for item in found[1:-1] if item.get("output") != NO_RESULT]
 
 
 @pytest.mark.parametrize("model", [None, "gpt-5.6"])
