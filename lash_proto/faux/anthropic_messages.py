@@ -14,7 +14,7 @@ from typing import Any, cast
 from ..failures import FailureKind, LocalProtocolError, is_context_overflow
 from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Json, JsonDict, dump_json, get_str
+from ..values import Json, JsonDict, clean, dump_json, get_str
 from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 API = "anthropic-messages"
@@ -156,7 +156,7 @@ def _thinking(part: ReasoningPart) -> JsonDict:
     signature = known.get("signature")
     if not isinstance(signature, str):
         # A server signs all thinking; what stands in a signature is nobody's business but its own.
-        signature = base64.b64encode(hashlib.sha256(part.text.encode()).digest()).decode()
+        signature = base64.b64encode(hashlib.sha256(clean(part.text).encode()).digest()).decode()
     return {**known, "type": "thinking", "thinking": part.text, "signature": signature}
 
 
