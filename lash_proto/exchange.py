@@ -442,7 +442,7 @@ class Exchange:
             return self._give_up_or_retry(decoder.partial(), failure, events, now)
         if response.error is not None:
             failure = response.error
-            if failure.retry_after is None:
+            if failure.retry_after is None and (self._status or 0) >= 400:  # it may be a date, with no `Date` beside it
                 failure = evolve(failure, retry_after=retry_after(self._headers, now))
             hint = self.route.hints.get(failure.status or 0)
             if hint is not None and failure.kind != "context_overflow":

@@ -489,6 +489,14 @@ def test_a_date_counts_from_now_where_the_response_has_none_of_its_own() -> None
     assert done.result.attempts[0].failure.retry_after == 30.0
 
 
+def test_a_success_that_names_a_wait_does_not_mean_the_error_in_it() -> None:
+    """Recorded: Anthropic and Hugging Face send `retry-after` with a 200."""
+    body = HELLO + event(error={"message": "Overloaded.", "type": "overloaded_error"})
+    done = call(Answer([body], headers=(*SSE, ("retry-after", "58"))), Answer([REPLY]))
+    assert waits(done)[0] <= 0.5
+    assert done.result.attempts[0].failure.retry_after is None
+
+
 def test_a_wait_of_nothing_says_nothing() -> None:
     assert waits(call(limited(("retry-after", "0")), Answer([REPLY])))[0] > 0.3
 

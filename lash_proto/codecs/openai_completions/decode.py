@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, cast
 from attrs import define, evolve, field
 
 from ...compat import ChatCompat
-from ...failures import Failure
+from ...failures import Failure, FailureKind
 from ...messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart
 from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
@@ -46,6 +46,8 @@ class ChatDecoder(DialectDecoder):
     """One Chat Completions response."""
 
     STOPS: ClassVar[Mapping[str, StopReason]] = STOPS
+    # Cerebras answers a prompt that is too long with 400 or 413 and no body at all (WIRE 12.3).
+    BARE_400: ClassVar[FailureKind] = "context_overflow"
 
     compat: ChatCompat = field(factory=ChatCompat)
 

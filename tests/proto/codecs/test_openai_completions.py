@@ -940,6 +940,14 @@ def test_an_error_response_tells_its_kind() -> None:
     assert (response.error.kind, response.error.status, response.error.raw) == ("not_found", 404, error)
 
 
+@pytest.mark.parametrize("status", [400, 413])
+def test_an_error_without_a_body_is_a_full_window(status: int) -> None:
+    """Cerebras answers so (WIRE 12.3)."""
+    error = decoder(status=status, headers=()).finish().error
+    assert error is not None
+    assert (error.kind, error.message) == ("context_overflow", f"HTTP {status} without a body")
+
+
 def test_what_comes_after_an_error_is_still_read_but_can_break_nothing() -> None:
     read = decoder()
     read.receive((event({"error": SERVER}) + "data: {oops\n\n").encode())
