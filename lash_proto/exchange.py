@@ -52,7 +52,7 @@ from .replies import (
     ResponseStart,
     UsageUpdate,
 )
-from .retry import Backoff
+from .retry import Again, Backoff, Spent
 from .values import Json, JsonDict, Secret, dump_json, parse_json, redact_json, redact_text, without_cookies
 
 USER_AGENT = f"lash/{__version__}"
@@ -107,6 +107,7 @@ class Exchange:
     _began_at: float = field(default=0.0, init=False)
     _failure: Failure | None = field(default=None, init=False)  # why the next attempt is waited for
     _attempts: list[Attempt] = field(factory=list[Attempt], init=False)
+    _spent: Spent = field(default=Spent(), init=False)
     _output: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
     _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
@@ -295,7 +296,8 @@ class Exchange:
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
         if ON_RESPONSE in self.hooks:
             return self._ask_host(ON_RESPONSE, ResponseHead(happening.status, self._headers))
-        self._set_deadline(now, self._first_event, "first_event_timeout")
+        if self._deadline == "connect_timeout":  # else it runs already, and a head is no event
+            self._set_deadline(now, self._first_event, "first_event_timeout")
         return []
 
     def _body(self, happening: BodyReceived, now: float) -> list[Any]:
@@ -449,25 +451,29 @@ class Exchange:
                 failure = evolve(failure, message=f"{failure.message} ({hint})")
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
+        self._note_output(events)
         self._note_attempt(None, now)
         return events + self._end(response)
 
     def _give_up_or_retry(
         self, response: LlmResponse | None, failure: Failure, events: list[Any], now: float
     ) -> list[Any]:
-        if not self._output:
-            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        self._note_output(events)
         failure = self._without_keys(failure)
         if failure.request_id is None:
             failure = evolve(failure, request_id=request_id_of(self._headers))
-        self._note_attempt(failure, now)
-        wait = self._backoff().wait(failure, self._attempt, self.seed)
-        allowed = self.retry_after_output or not self._output
-        if wait is not None and allowed and (self._total_at is None or now + wait < self._total_at):
-            self._failure = failure
-            self.wake_at = now + wait
+        again = self._backoff().again(failure, self._spent, self._attempt, self.seed) if self._may_retry() else None
+        if again is not None and self._total_at is not None and now + again.wait >= self._total_at:
+            again = None
+        self._note_attempt(failure, now, again)
+        if again is not None:
+            self._failure, self._spent = failure, again.spent
+            self.wake_at = now + again.wait
             return events
         return events + self._end(self._with_failure(response if response is not None else self._salvage(), failure))
+
+    def _may_retry(self) -> bool:
+        return self.retry_after_output or not self._output
 
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
@@ -489,12 +495,28 @@ class Exchange:
             options.get("max_retries", default.retries),
             options.get("retry_base_delay", default.base_delay),
             options.get("retry_max_delay", default.max_delay),
+            options.get("retry_after_limit", default.retry_after_limit),
+            options.get("throttle_budget", default.throttle_budget),
         )
 
-    def _note_attempt(self, failure: Failure | None, now: float) -> None:
-        request_id = request_id_of(self._headers) or (None if failure is None else failure.request_id)
+    def _note_output(self, events: list[Any]) -> None:
+        if not self._output:
+            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+
+    def _note_attempt(self, failure: Failure | None, now: float, again: Again | None = None) -> None:
         self._attempts.append(
-            Attempt(self._attempt, self._began_at, now, status=self._status, request_id=request_id, failure=failure)
+            Attempt(
+                self._attempt,
+                self._began_at,
+                now,
+                status=self._status,
+                request_id=request_id_of(self._headers) or (None if failure is None else failure.request_id),
+                failure=failure,
+                output=self._output,
+                usage=None if self._decoder is None else self._decoder.partial().usage,
+                retry_in=None if again is None else again.wait,
+                counted=again is None or again.spent.retries > self._spent.retries,
+            )
         )
 
     def _salvage(self) -> LlmResponse:

@@ -222,7 +222,10 @@ def answers(draw: st.DrawFn, codec: Codec) -> fake_world.Answer | fake_world.Ref
 @given(API, st.data())
 def test_laws_4_5_and_8_hold_for_an_exchange(api: str, data: st.DataObject) -> None:
     codec = CODECS[api]
-    options = ProviderOptions(total_timeout=data.draw(st.sampled_from([None, None, None, 3.0, 300.0])))
+    options = ProviderOptions(
+        total_timeout=data.draw(st.sampled_from([None, None, None, 3.0, 300.0])),
+        throttle_budget=2.0,  # two waits at most, which cost a second at least, beside the two retries
+    )
     allowed = data.draw(st.booleans())
 
     def make() -> Exchange:
@@ -236,7 +239,7 @@ def test_laws_4_5_and_8_hold_for_an_exchange(api: str, data: st.DataObject) -> N
         )
 
     cancel_at = data.draw(st.sampled_from([None, None, None, 0.0, 0.3, 7.0, 150.0]))
-    done = fake_world.run(make(), [data.draw(answers(codec)) for _ in range(3)], cancel_at=cancel_at)
+    done = fake_world.run(make(), [data.draw(answers(codec)) for _ in range(5)], cancel_at=cancel_at)
     assert check_machine(make, done.trace, now=fake_world.START) == done.outputs
     response = done.result
     assert len(response.attempts) == len(done.calls)
