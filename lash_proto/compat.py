@@ -148,7 +148,8 @@ class ChatCompat(Value):
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
-    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM)."""
+    """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
+    `thinking_budget_tokens` (llama.cpp)."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
     reasoning_as_text: bool = False

@@ -9,18 +9,20 @@ import json
 import random
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lash_proto.codec import Codec, Route
 from lash_proto.codecs import CODECS
+from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.exchange import Exchange
 from lash_proto.faux import Answer, FauxProvider, FauxReply
-from lash_proto.messages import LlmRequest, ProviderOptions, TextPart, ToolCallPart, UserMessage
+from lash_proto.messages import CacheRetention, LlmRequest, ProviderOptions, TextPart, ToolCallPart, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers.handle import KeyAuth
 from lash_proto.replies import LlmResponse, PartAdded, ReasoningStart, TextDelta, TextStart, ToolCallStart
@@ -184,14 +186,43 @@ def test_encoding_is_total_and_stable(api: str, request: LlmRequest, stream: boo
     assert not {name for name, _ in http.headers} & {"authorization", "x-api-key", "x-goog-api-key", "api-key"}
 
 
-@given(API, conversations())
-def test_a_longer_conversation_leaves_what_was_said_as_it_was(api: str, request: LlmRequest) -> None:
-    codec = CODECS[api]
+def flagged(api: str, *flags: Compat) -> list[Codec]:
+    return [evolve(cast("Any", CODECS[api]), compat=each) for each in flags]
+
+
+# Servers that differ in what a conversation becomes there.
+SERVERS = [
+    *[CODECS[api] for api in CHATS],
+    *flagged(
+        "openai-completions",
+        ChatCompat(cache_marks="openai", cache_lifetime="options"),
+        ChatCompat(cache_marks="anthropic", marker_ttl=False, tool_result_name=True),
+        ChatCompat(cache_marks="gemini", reasoning_as_text=True, store=False),
+        ChatCompat(reasoning_as_text=True, assistant_after_tool_result=True, content_required=True),
+        ChatCompat(reasoning_content_required=True, reasoning_filler=" ", mistral=True, tool_stream=True),
+        ChatCompat(tools_with_history=True, replay_reasoning=False, body={"priority": 1}),
+    ),
+    *flagged(
+        "openai-responses",
+        ResponsesCompat(cache_breakpoints=True, cache_lifetime="options", system_role="developer"),
+        CODEX,
+    ),
+    *flagged("anthropic-messages", AnthropicCompat(tool_markers=False, marker_ttl=False, empty_signature_allowed=True)),
+]
+
+
+@given(st.sampled_from(SERVERS), st.sampled_from(["none", "short", "long"]), conversations())
+def test_a_longer_conversation_leaves_what_was_said_as_it_was(
+    codec: Codec, retention: CacheRetention, request: LlmRequest
+) -> None:
+    options = ProviderOptions(cache_retention=retention)
     bodies: list[Any] = []
     for end in range(1, len(request.messages) + 1):
         if not isinstance(request.messages[end - 1], UserMessage):
             continue  # calls that nobody has answered yet are nothing to send
-        shorter = LlmRequest(request.messages[:end], request.system, request.tools, request.tool_choice)
+        shorter = LlmRequest(
+            request.messages[:end], request.system, request.tools, request.tool_choice, options=options
+        )
         bodies.append(_without(json.loads(codec.encode(shorter, MODEL).body), MARKERS))
     for one, other in zip(bodies, bodies[1:], strict=False):
         assert _not_grown(one, other, "$") is None

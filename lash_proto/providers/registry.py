@@ -63,7 +63,7 @@ def kinds() -> tuple[str, ...]:
 def make_handle(kind: str, **options: Any) -> ProviderHandle:
     """A handle of a registered kind, or `openai-compatible` by the name of one of its presets where no kind has it.
 
-    `options` go to the factory. ValueError for a name that nobody registered, or an option that the factory has not.
+    `options` go to the factory. ValueError for a name that nobody registered.
     """
     factory = _factories.get(kind)
     if factory is None:
@@ -73,16 +73,19 @@ def make_handle(kind: str, **options: Any) -> ProviderHandle:
             return make_handle("openai-compatible", preset=kind, **options)
         known = ", ".join(_factories) or "none; call register_all()"
         raise ValueError(f"no provider kind {kind!r} is registered (there are: {known}; presets: {', '.join(PRESETS)})")
-    try:
-        return factory(**options)
-    except TypeError as error:
-        raise ValueError(f"the kind {kind!r} cannot be made of {', '.join(options) or 'nothing'}: {error}") from error
+    return factory(**options)
 
 
 def from_spec(spec: ProviderSpec, **credentials: Any) -> ProviderHandle:
-    """The handle whose `spec` this is, with the credential given anew."""
+    """The handle whose `spec` this is, with the credential given anew.
+
+    ValueError for a state that no handle of its kind can have.
+    """
     options = {} if spec.options is None else {"options": spec.options}
-    return make_handle(spec.kind, **spec.state, **options, **credentials)
+    try:
+        return make_handle(spec.kind, **spec.state, **options, **credentials)
+    except TypeError as error:
+        raise ValueError(f"no {spec.kind!r} can be made of its saved form: {error}") from error
 
 
 def split_model(text: str) -> tuple[str, str]:

@@ -154,6 +154,17 @@ def test_the_more_special_options_win() -> None:
     assert special.over(SpecialOptions(extra="base")) == special
 
 
+def test_the_extras_of_a_call_its_client_and_its_handle_add_up() -> None:
+    handle = ProviderOptions(
+        extra_body={"provider": {"only": ["a"], "zdr": True}, "store": False}, extra_headers={"x-a": "1", "x-b": "1"}
+    )
+    call = ProviderOptions(extra_body={"provider": {"only": None}, "top": 1}, extra_headers={"x-b": None, "x-c": "2"})
+    both = call.over(handle)
+    assert both.extra_body == {"provider": {"only": None, "zdr": True}, "store": False, "top": 1}
+    assert both.extra_headers == {"x-a": "1", "x-b": None, "x-c": "2"}
+    assert ProviderOptions(extra_body=None).over(handle).extra_body is None
+
+
 def test_classes_without_fields_survive_copies() -> None:
     same_after_json(JsonObject())
     same_after_json(CustomMessage("note", {"any": ["thing"]}))

@@ -463,8 +463,12 @@ def test_a_preset_can_be_named_where_a_kind_can() -> None:
     assert make_handle("openrouter").kind == "openrouter"  # a kind goes first
     with pytest.raises(ValueError, match=r"no provider kind 'grok' is registered \(there are: .*; presets: .*groq"):
         make_handle("grok")
-    with pytest.raises(ValueError, match="the kind 'openai' cannot be made of base_url: .*unexpected keyword"):
-        make_handle("openai", base_url=LOCAL)
+
+
+def test_a_saved_form_that_its_kind_cannot_have_is_named() -> None:
+    register_all()
+    with pytest.raises(ValueError, match="no 'openai' can be made of its saved form: .*unexpected keyword.*base_url"):
+        from_spec(ProviderSpec("openai", {"base_url": LOCAL}))
 
 
 def test_a_server_gives_its_name_to_what_it_says_so_that_no_other_gets_it_back() -> None:

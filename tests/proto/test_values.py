@@ -34,6 +34,7 @@ from lash_proto.values import (
     get_str,
     header,
     hold_surrogate,
+    merge_patch,
     parse_json,
     redact_json,
     redact_text,
@@ -431,3 +432,27 @@ def test_a_value_of_ones_own_gets_a_form_by_naming_its_tag() -> None:
     }
     assert seen.to_json() == form
     del sys.modules["lash_proto.values"]._classes["type", "seen_by_a_test"]
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "made"),
+    [  # RFC 7396, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_does_what_its_rfc_says(target: Any, patch: Any, made: Any) -> None:
+    assert merge_patch(target, patch) == made
