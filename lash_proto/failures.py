@@ -347,8 +347,6 @@ def _own_status(error: Json) -> int | None:
     """The HTTP status that an error inside a 200 names itself: Google's `code`, Groq's `status_code`."""
     for key in ("code", "status_code", "status", "statusCode"):
         number = get_int(error, key)
-        if number is None and re.fullmatch("[45][0-9][0-9]", said := get_str(error, key) or ""):
-            number = int(said)
         if number is not None and 400 <= number <= 599:
             return number
     return None

@@ -35,8 +35,8 @@ class Attempt(Value):
     """One try at a call: when it began and ended (epoch seconds), what came of it, and what was decided then.
 
     `output`: some of the answer had come, beyond its id and counts. `usage` is what the provider counted for this try.
-    `retry_in` is the wait in seconds before the next one, None where the call went no further. `counted` is False where
-    going on cost no retry: after a wait that a rate limit asked for, and with a renewed credential.
+    `retry_in` is the wait in seconds for the next one, None where there was to be none. `counted` is False where going
+    on cost no retry: after a wait that a rate limit asked for, and with a renewed credential.
     """
 
     tag: ClassVar = ("type", "attempt")

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from .failures import Failure
 from .machine import fraction
+from .messages import ProviderOptions
 
 _LEAST_CHARGE = 1.0  # seconds; else a server that says "at once" could be asked for ever
 
@@ -43,6 +44,18 @@ class Backoff:
     max_delay: float = 8.0
     retry_after_limit: float | None = 60.0
     throttle_budget: float | None = 90.0
+
+    @classmethod
+    def of(cls, options: ProviderOptions) -> Backoff:
+        """What a request's options say, and the defaults above for what they leave unset."""
+        default = cls()
+        return cls(
+            options.get("max_retries", default.retries),
+            options.get("retry_base_delay", default.base_delay),
+            options.get("retry_max_delay", default.max_delay),
+            options.get("retry_after_limit", default.retry_after_limit),
+            options.get("throttle_budget", default.throttle_budget),
+        )
 
     def again(self, failure: Failure, spent: Spent, attempt: int, seed: bytes) -> Again | None:
         """What follows from attempt number `attempt` (from 1) that failed so; None to give up."""
