@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from attrs import define, field
 
+from lash_proto import faux
+from lash_proto.codec import Codec
 from lash_proto.effects import Abort, AskHost, CallHttp, RunTool
 from lash_proto.happenings import (
     BodyEnded,
@@ -26,6 +28,7 @@ from lash_proto.happenings import (
     Woke,
 )
 from lash_proto.machine import Done
+from lash_proto.messages import LlmRequest
 
 START = 1000.0
 
@@ -78,6 +81,16 @@ class Refused(NamedTuple):
 def cut(body: bytes, size: int = 1) -> list[bytes]:
     """The body in pieces of one size."""
     return [body[i : i + size] for i in range(0, len(body), size)]
+
+
+def rendered(
+    codec: Codec, reply: faux.FauxReply, *, stream: bool, request: LlmRequest | None = None, model: str = "test-model"
+) -> faux.Answer:
+    """What a provider of this dialect would send for the reply."""
+    asked = codec.encode(request or LlmRequest("Hi"), model, stream=stream)
+    path = ("/v1" if asked.path.startswith(("/chat", "/responses")) else "/v1internal") + asked.path
+    path = asked.path if codec.api in ("anthropic-messages", "google-generative-ai") else path
+    return faux.FauxProvider([reply]).answer(asked.method, path, asked.headers, asked.body)
 
 
 @define

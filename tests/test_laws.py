@@ -21,7 +21,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.exchange import Exchange
-from lash_proto.faux import Answer, FauxProvider, FauxReply
+from lash_proto.faux import FauxReply
 from lash_proto.messages import CacheRetention, LlmRequest, ProviderOptions, TextPart, ToolCallPart, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers.handle import KeyAuth
@@ -42,6 +42,7 @@ from lash_proto.testing import (
 )
 from lash_proto.testing.codec import _not_grown, _without
 from tests import fake_world
+from tests.fake_world import rendered
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, find_recordings, read_items
 from tests.strategies import REQUESTS, conversations, cuts, faux_replies, odd_json
 
@@ -93,14 +94,6 @@ def test_every_law_holds_for_recordings(api: str) -> None:
 
 
 # --- scripted replies ------------------------------------------------------------------------------------------------
-
-
-def rendered(codec: Codec, reply: FauxReply, *, stream: bool, request: LlmRequest | None = None) -> Answer:
-    """What a provider of this dialect would send for the reply."""
-    asked = codec.encode(request or LlmRequest("Hi"), MODEL, stream=stream)
-    path = ("/v1" if asked.path.startswith(("/chat", "/responses")) else "/v1internal") + asked.path
-    path = asked.path if codec.api in ("anthropic-messages", "google-generative-ai") else path
-    return FauxProvider([reply]).answer(asked.method, path, asked.headers, asked.body)
 
 
 def scripted(codec: Codec, reply: FauxReply, *, stream: bool) -> Fixture:
