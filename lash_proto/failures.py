@@ -189,7 +189,7 @@ _RETRYABLE: frozenset[str] = frozenset({"connection", "timeout", "truncated", "r
 # anything of the next time.
 _RETRYABLE_STATUSES: frozenset[int] = frozenset({409, 425, 499})
 
-# WIRE 12.3, in the order of that table; the last three from AI_AND_PI 7.4 and LASH 1.9.
+# WIRE 12.3, in the order of that table; the last two from LASH 1.9.
 _OVERFLOW = re.compile(
     r"prompt (is )?too long"
     r"|prompt exceeds max length"
@@ -204,7 +204,7 @@ _OVERFLOW = re.compile(
     r"|maximum context length is \d"
     r"|exceeds the maximum allowed input length of \d"
     r"|input \([\d,]+ tokens\) is longer than the model's context length"
-    r"|exceeds the limit of \d"
+    r"|(?:prompt|input|tokens?)\b.{0,60}exceeds the limit of \d"
     r"|exceeds the available context size"
     r"|greater than the context length"
     r"|context window exceeds limit"
@@ -215,15 +215,16 @@ _OVERFLOW = re.compile(
     r"|range of input length should be"
     r"|context[_ ]length[_ ]exceeded"
     r"|input length and `?max_tokens`? exceed context limit"
+    r"|but the configured context size is \d"
     r"|too many tokens"
     r"|token limit exceeded"
-    r"|prompt has \d+ tokens, but the configured context size is \d"
     r"|reduce the length of your prompt"
     r"|exceeds (the )?maximum number of tokens",
     re.IGNORECASE,
 )
 _NOT_OVERFLOW = re.compile(
-    r"rate.?limit|too many requests|throttling|service unavailable:|tokens per minute|\btpm\b|quota", re.IGNORECASE
+    r"rate.?limit|too many requests|throttling|service unavailable:|tokens per (?:min|hour|day)|\btpm\b|quota",
+    re.IGNORECASE,
 )
 # WIRE 4h, 5g; AI_AND_PI 7.5.
 _HARD_QUOTA = re.compile(

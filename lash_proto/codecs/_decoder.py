@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from attrs import define, evolve, field
 
-from ..failures import Failure, FailureKind, RemoteProtocolError, failure_of, kind_of, request_id_of
+from ..failures import Failure, RemoteProtocolError, failure_of, kind_of, request_id_of
 from ..messages import Origin, Part, RefusalPart, ToolCallPart
 from ..models import ModelSpec
 from ..replies import LlmResponse, ResponseStart, StreamEvent, UsageUpdate
@@ -59,8 +59,6 @@ class DialectDecoder:
     """The dialect's words for why it stopped. "tool_use" and "stop" both mean: look whether there is a call."""
     STREAMS_ARRAYS: ClassVar[bool] = False
     """Whether a body that begins with `[` is a stream of events (Gemini without `alt=sse`)."""
-    BARE_400: ClassVar[FailureKind] = "invalid_request"
-    """What a 400 without a body means."""
 
     api: str
     provider: str | None
@@ -348,7 +346,7 @@ class DialectDecoder:
     def _finish_error(self) -> None:
         body = b"".join(self._pieces)
         self._pieces = []
-        self.error = error_of_body(body, self.status, self.headers, self.BARE_400)
+        self.error = error_of_body(body, self.status, self.headers)
         self.ended = True
 
     def _close(self, data: bytes, out: list[StreamEvent]) -> None:
@@ -416,7 +414,7 @@ def stop_reason_of(word: str | None, stops: Mapping[str, StopReason], content: t
 _TAGS = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)|<[^<>]*+>", re.DOTALL | re.IGNORECASE)
 
 
-def error_of_body(body: bytes, status: int, headers: Headers, bare_400: FailureKind = "invalid_request") -> Failure:
+def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
     """The failure that an HTTP error response tells, however odd its body: JSON of any shape, HTML, text, nothing."""
     text = body.decode("utf-8-sig", "replace").strip()
     request_id = request_id_of(headers)
@@ -429,9 +427,8 @@ def error_of_body(body: bytes, status: int, headers: Headers, bare_400: FailureK
         return failure
     words = " ".join(_TAGS.sub(" ", text).split())[:300]
     failure = failure_of(words or None, status=status, headers=headers, request_id=request_id)
-    kind = bare_400 if not text and status == 400 else failure.kind
     message = f"HTTP {status}: {failure.message}" if words else f"HTTP {status} without a body"
-    return evolve(failure, kind=kind, message=message, raw=None)
+    return evolve(failure, message=message, raw=None)
 
 
 def _error_json(text: str) -> Json:

@@ -12,8 +12,8 @@ from lash_proto import AuthenticationError
 from lash_proto.providers import anthropic
 from lash_proto.values import Secret
 from tests.io.loopback import Server
-from tests.io.test_client import HELLO, World
-from tests.io.worlds import WORLDS
+from tests.io.test_client import HELLO
+from tests.io.worlds import WORLDS, World
 from tests.toy_auth import ToyAuth
 
 REFUSED = (

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, cast
 from attrs import define, evolve, field
 
 from ...compat import ChatCompat
-from ...failures import Failure, FailureKind
+from ...failures import Failure
 from ...messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart
 from ...replies import LlmResponse, StreamEvent
 from ...usage import StopReason
@@ -46,8 +46,6 @@ class ChatDecoder(DialectDecoder):
     """One Chat Completions response."""
 
     STOPS: ClassVar[Mapping[str, StopReason]] = STOPS
-    # Cerebras answers a prompt that is too long with 400 or 413 and no body at all (WIRE 12.3).
-    BARE_400: ClassVar[FailureKind] = "context_overflow"
 
     compat: ChatCompat = field(factory=ChatCompat)
 
@@ -161,6 +159,12 @@ class ChatDecoder(DialectDecoder):
             self.ended = self.ended or self._finished
 
     # --- bodies ----------------------------------------------------------------------------------------------------
+
+    def _finish_error(self) -> None:
+        bare = self.status == 400 and not b"".join(self._pieces).strip()
+        super()._finish_error()
+        if bare and self.compat.bare_400_is_overflow and self.error is not None:
+            self.error = evolve(self.error, kind="context_overflow")
 
     def _body(self, body: Json, out: list[StreamEvent]) -> None:
         if type(body) is list:  # Google's compatible server wraps an error in a list
