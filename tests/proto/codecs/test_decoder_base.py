@@ -81,6 +81,26 @@ def test_a_body_that_is_not_the_dialects_says_so(body: bytes, kind: str, message
     assert made.partial().error == failure
 
 
+WHOLE = (
+    '{"say":null,"b":[true,false,-1.5e+10,0.25,2E-3,12],"c":"x\\u00e9\\ud83d\\ude00\\n\\"世","d":{"e":{}}, "f" : [ ] }'
+).encode()
+
+
+@pytest.mark.parametrize("size", range(1, len(WHOLE)))
+def test_a_body_that_is_cut_anywhere_is_cut_and_not_wrong(size: int) -> None:
+    """Also in a word, a number and an escape, where JSON readers complain of what stands there."""
+    made = decoder("application/json")
+    made.receive(WHOLE[:size])
+    assert failure_of(made).kind == "truncated"
+
+
+@pytest.mark.parametrize("rest", ["nix", "tru,", "fals}", "--", "\\u12"])
+def test_what_no_whole_body_begins_with_is_wrong_and_not_cut(rest: str) -> None:
+    made = decoder("application/json")
+    made.receive(b'{"say":' + rest.encode() + b"}")
+    assert failure_of(made).kind == "protocol"
+
+
 @pytest.mark.parametrize("body", [b"null", b"true", b'"text"', b"12", b"-1"])
 def test_where_json_is_promised_a_bare_word_is_json(body: bytes) -> None:
     made = decoder("application/json")
