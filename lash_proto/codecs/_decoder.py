@@ -442,7 +442,7 @@ def _error_json(text: str) -> Json:
 
 
 # What a cut can leave of a literal, a number or an escape, from where the parser stumbles over it.
-_HALF_TOKEN = re.compile(r"(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|[-.]|[eE][-+]?|u[0-9a-fA-F]{0,3})?\s*")
+_HALF_TOKEN = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-.]|[eE][-+]?|\\?u[0-9a-fA-F]{0,4})?\s*")
 
 
 def _body_failure(text: str, error: ValueError) -> Failure:
