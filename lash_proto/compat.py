@@ -141,13 +141,16 @@ class ChatCompat(Value):
     `{"$var": "thinking.enabled"}` is true or false, "thinking.effort" the server's word for the level (for off only one
     from `effort_words`), "thinking.budget" the tokens; with `"omit_when_off": True` it is left out at off."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our levels where they differ; None for a level that it does not have. The format
-    "ant-ling" has only those that stand here."""
+    """The server's words for our levels where they differ; None for a level that it does not have. An empty word is
+    said by sending nothing (in the format "openai"); the format "ant-ling" has only those that stand here."""
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
     """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
     `thinking_budget_tokens` (llama.cpp)."""
+    show_reasoning: Mapping[str, Any] | None = None
+    """The body fields by which `expose_thinking` asks for readable reasoning; `{}`: the server shows it unasked. None:
+    there is no such field, which is noted."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
     reasoning_as_text: bool = False
@@ -238,7 +241,8 @@ class ResponsesCompat(Value):
     custom_tools: bool = True
     """Whether there are custom tools, with grammars or without."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, an empty
+    one for a level that is said by sending nothing."""
     min_output_tokens: int = 16
     """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
     prompt_cache_key: bool = True
@@ -293,9 +297,13 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    budget_thinking: bool = True
+    """False: the model refuses thinking budgets (Claude 4.7 and newer, WIRE 4b)."""
     effort_words: Mapping[str, Any] | None = None
     """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
     of a model that always thinks."""
+    efforts_without_thinking: tuple[str, ...] | None = None
+    """The efforts that go together with thinking switched off; None: all. Opus 5 refuses xhigh and max (WIRE 4b)."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ..codec import Route
 from ..compat import AnthropicCompat, ChatCompat, ResponsesCompat
+from ..errors import UnsupportedRequest
 from ..messages import AssistantMessage, ImagePart, LlmRequest, ProviderOptions, ToolResultMessage, UserMessage
 from ..models import ModelSpec
 from ..values import Secret
@@ -36,15 +37,44 @@ ENDPOINTS: Final[Mapping[str, str]] = {
 }
 """Where models go whose ids begin so; all others to `/chat/completions`."""
 
+# The reference client sends Copilot no effort "none" either.
+_OFF: Final = {"off": ""}
+
 # In the order of choice where a model has several.
 _DIALECTS: Final[Mapping[str, tuple[str, Any]]] = {
     "/v1/messages": ("anthropic-messages", AnthropicCompat()),
-    "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None)),
+    "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None, effort_words=_OFF)),
     CHAT: (
         "openai-completions",
-        ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False, budget_field="thinking_budget"),
+        ChatCompat(
+            prompt_cache_key=False,
+            cache_lifetime=None,
+            custom_tools=False,
+            budget_field="thinking_budget",
+            show_reasoning={},
+            effort_words=_OFF,
+        ),
     ),
 }
+
+
+@frozen(weakref_slot=False)
+class SpokenModels:
+    """The policy that refuses a model none of whose endpoints lash speaks."""
+
+    endpoints: Mapping[str, str | Sequence[str]]
+
+    def spec(self, model: str | ModelSpec) -> ModelSpec:
+        """The model to ask for. Raises UnsupportedRequest."""
+        spec = ModelSpec.of(model)
+        fitting = max((begins for begins in self.endpoints if spec.id.startswith(begins)), key=len, default=None)
+        said = self.endpoints[fitting] if fitting is not None else ()
+        if said and fitting is not None and _endpoint(fitting, said) is None:
+            raise UnsupportedRequest(
+                f"model {spec.id!r}", f"it is at {', '.join(said)}; lash speaks {', '.join(_DIALECTS)}"
+            )
+        return spec
+
 
 _HINT: Final = (
     "lash sends no identity headers of others, and Copilot serves only clients that it knows by them: "
@@ -86,6 +116,7 @@ def github_copilot(
         auth=KeyAuth("github-copilot", variables=VARIABLES["github-copilot"]),
         route=made[CHAT],
         routes=tuple((begins, made[found]) for begins, said in table.items() if (found := _endpoint(begins, said))),
+        policy=SpokenModels(table),
         options=options,
         keyed=_with_token,
     ).with_key(access_token or api_key)

@@ -51,6 +51,18 @@ def made(preset: str) -> ProviderHandle:
     return openai_compatible("k", preset=preset, base_url={"azure": AZURE, "vllm": VLLM}.get(preset, ""))
 
 
+def test_groq_is_asked_to_show_reasoning_and_most_servers_show_it_unasked() -> None:
+    """WIRE 2h; Groq's documents say that a request may have one of its two fields, and gpt-oss knows only the first."""
+    asked = LlmRequest("Hi", options=ProviderOptions(expose_thinking=True))
+    plain = {"model": "m", "messages": [HI], **STREAM}
+    for preset in PRESETS.keys() - {"groq", "azure"}:
+        call = first_call(made(preset), asked)
+        assert call.body == first_call(made(preset)).body, preset
+    assert json.loads(first_call(made("groq"), asked).body) == {**plain, "include_reasoning": True}
+    qwen = json.loads(first_call(made("groq"), asked, "qwen/qwen3-32b").body)
+    assert qwen == {**plain, "model": "qwen/qwen3-32b", "reasoning_format": "parsed"}
+
+
 @pytest.mark.parametrize(
     ("preset", "url", "fields"),
     [

@@ -116,8 +116,6 @@ class Contents:
 
     def _user_part(self, part: Part, what: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            if part.cache_breakpoint:
-                self._note("cache breakpoints are left out: Gemini caches prompts by itself")
             return [{"text": part.text}] if part.text else []
         if isinstance(part, ImagePart):
             if part.detail not in (None, "auto"):
@@ -134,6 +132,8 @@ class Contents:
     def _document(self, part: DocumentPart) -> list[JsonDict]:
         if part.citations:
             self._note("citations of a document are not asked for: Gemini has no such switch")
+        if part.name is not None:
+            self._note("the names of documents are left out: Gemini is not told them")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
             if not part.text:

@@ -23,6 +23,7 @@ from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
     AudioPart,
+    DocumentPart,
     ImagePart,
     Message,
     OpaquePart,
@@ -59,6 +60,7 @@ class Conversation:
     _rules: TargetRules = field(init=False)
     has_calls: bool = field(default=False, init=False)
     _ids: dict[str, str] = field(factory=dict[str, str], init=False)
+    _names: dict[str, str] = field(factory=dict[str, str], init=False)
     _open: set[str] = field(factory=set[str], init=False)
     _pictures: list[JsonDict] = field(factory=list[JsonDict], init=False)
 
@@ -117,15 +119,19 @@ class Conversation:
             for part in message.content:
                 if isinstance(part, ImagePart):
                     self._pictures.append(self.parts.image(part))
+                elif isinstance(part, DocumentPart) and part.text is not None:
+                    content += self.parts.document(part, "tool")
                 elif not isinstance(part, TextPart):
-                    raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", "only text and images")
+                    rule = "only text, images and documents of text"
+                    raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", rule)
                 elif (text := self.parts.text(part, "tool")) is not None:
                     content.append(text)
             if not content:
                 content = PICTURE_PLACEHOLDER if any(isinstance(p, ImagePart) for p in message.content) else ""
         encoded: JsonDict = {"role": "tool", "tool_call_id": id, "content": content}
-        if self.compat.tool_result_name and message.name:
-            encoded["name"] = self._rules.tool_name(message.name)
+        name = self._names.get(message.tool_call_id, message.name)
+        if self.compat.tool_result_name and name:
+            encoded["name"] = self._rules.tool_name(name)
         self.has_calls = True
         self.messages.append(encoded)
         self._open.discard(id)
@@ -229,6 +235,7 @@ class Conversation:
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
+        self._names[part.id] = part.name
         name = self._rules.tool_name(part.name)
         if name != part.name:  # models make up names, and servers then refuse to hear them again
             self.parts.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")

@@ -14,7 +14,7 @@ from ...messages import ImagePart, ImageRequest, TextPart
 from ...models import ModelSpec
 from ...values import JsonDict
 from .._encoder import http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._pictures import PICTURES, notes_on, prompt_parts
 from .form import File, form
 
 FORMATS: Final = ("png", "jpeg", "webp", "gif", "svg")
@@ -37,7 +37,8 @@ def encode(request: ImageRequest, spec: ModelSpec, query: str, *, stream: bool) 
     if not pictures:
         if mask is not None:
             raise UnsupportedRequest("mask", "it says where to change a picture, and the prompt has none")
-        return http_request(f"/images/generations{query}", body, request.options, stream=stream)
+        notes = notes_on(request.options)
+        return http_request(f"/images/generations{query}", body, request.options, stream=stream, notes=notes)
     if "moderation" in body:
         raise UnsupportedRequest("moderation", "the API has it for new pictures, and none for an edit")
     if len(pictures) > MAX_SOURCES:
@@ -90,4 +91,4 @@ def _edit(path: str, body: JsonDict, files: list[File], request: ImageRequest, *
         request.options.get("extra_headers") or {},
     )
     headers = tuple((name, value) for name, value in merged if isinstance(value, str))
-    return HttpRequest("POST", path, headers, data)
+    return HttpRequest("POST", path, headers, data, notes_on(request.options))

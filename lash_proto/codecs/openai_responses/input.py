@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field
 
+from ...cache import place_breakpoints
 from ...compat import ResponsesCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
@@ -42,8 +43,6 @@ from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names of tools and schemas, and call ids (WIRE 1b, 12.4)."""
-
-MAX_BREAKPOINTS: Final = 4
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 _URL = re.compile(r"https?://|data:", re.IGNORECASE)
@@ -85,11 +84,9 @@ class InputItems:
         elif isinstance(message, ToolResultMessage):
             self._result(message, place)
 
-    def keep_latest_marks(self) -> None:
-        """Take away the breakpoints beyond what one request may write; the provider keeps the latest (WIRE 1b)."""
-        for part in self._marked[:-MAX_BREAKPOINTS]:
-            del part["prompt_cache_breakpoint"]
-            self._note(f"only the latest {MAX_BREAKPOINTS} cache breakpoints were sent")
+    def write_marks(self, extra_body: Mapping[str, Any] | None) -> None:
+        """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
+        self.notes += place_breakpoints(self._marked, extra_body)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -170,7 +167,6 @@ class InputItems:
 
     def _marks(self, item: JsonDict, breakpoint: bool) -> JsonDict:
         if breakpoint and self.marks:
-            item["prompt_cache_breakpoint"] = {"mode": "explicit"}
             self._marked.append(item)
         elif breakpoint and not self.compat.cache_breakpoints:
             self._note("the server has no cache breakpoints")
@@ -195,6 +191,8 @@ class InputItems:
     def _file(self, part: DocumentPart, place: str) -> JsonDict:
         if part.citations:
             self._note("Responses cannot be asked for citations of a document")
+        if part.name is not None and part.text is None and part.data is None:
+            self._note("the name of a document that is sent by URL or id is left out")
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
             if not part.text:

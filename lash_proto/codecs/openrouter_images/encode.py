@@ -12,7 +12,7 @@ from ...messages import ImagePart, ImageRequest, TextPart
 from ...models import ModelSpec
 from ...values import JsonDict
 from .._encoder import data_url, http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._pictures import PICTURES, notes_on, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
 _SIZES: Final = (
@@ -42,7 +42,7 @@ def encode(request: ImageRequest, spec: ModelSpec, *, stream: bool) -> HttpReque
         body["image_config"] = config
     if stream:
         body["stream"] = True
-    return http_request("/chat/completions", body, options, stream=stream)
+    return http_request("/chat/completions", body, options, stream=stream, notes=notes_on(options))
 
 
 def _image_config(request: ImageRequest) -> JsonDict:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from lash_proto.codecs import CODECS
 from lash_proto.codecs.google import GoogleGenerativeAI
@@ -22,6 +23,7 @@ from lash_proto.messages import (
     OpaquePart,
     Origin,
     Part,
+    ProviderOptions,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -149,13 +151,30 @@ def test_empty_texts_beside_others_are_left_out() -> None:
 def test_what_has_no_place_is_noted_once() -> None:
     assert notes(
         UserMessage([TextPart("a", cache_breakpoint=True), ImagePart(url="u", detail="high")]),
-        UserMessage([TextPart("a", cache_breakpoint=True), DocumentPart(text="d", citations=True)]),
+        UserMessage([TextPart("a", cache_breakpoint=True), DocumentPart(text="d", name="n", citations=True)]),
     ) == (
         "cache breakpoints are left out: Gemini caches prompts by itself",
         "the detail of pictures is left out: GoogleOptions.media_resolution sets it for all of them",
         "citations of a document are not asked for: Gemini has no such switch",
+        "the names of documents are left out: Gemini is not told them",
     )
     assert notes(UserMessage([ImagePart(url="u", detail="auto")])) == ()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LlmRequest([ToolResultMessage("c1", [TextPart("a", cache_breakpoint=True)], "f")]),
+        LlmRequest([ToolResultMessage("c1", [DocumentPart(text="a", cache_breakpoint=True)], "f")]),
+        LlmRequest([UserMessage("Hi"), AssistantMessage([TextPart("a", cache_breakpoint=True)])]),
+        LlmRequest("Hi", system=[TextPart("a", cache_breakpoint=True)]),
+    ],
+)
+def test_a_cache_breakpoint_is_noted_wherever_it_stands(request_: LlmRequest) -> None:
+    told = ("cache breakpoints are left out: Gemini caches prompts by itself",)
+    assert GoogleGenerativeAI().encode(request_, "gemini-3").notes == told
+    uncached = evolve(request_, options=ProviderOptions(cache_retention="none"))
+    assert GoogleGenerativeAI().encode(uncached, "gemini-3").notes == ()
 
 
 def test_half_a_surrogate_pair_cannot_be_sent_and_is_replaced() -> None:

@@ -130,7 +130,6 @@ def test_sampling_and_limits() -> None:
     ("request_", "part"),
     [
         (LlmRequest("Hi", stop=("a", "b", "c", "d", "e")), "stop"),
-        (LlmRequest("Hi", max_output_tokens=0), "max_output_tokens"),
         (LlmRequest("Hi", temperature=float("nan")), "request"),
         (LlmRequest([]), "messages"),
         (LlmRequest([CustomMessage("note")]), "messages"),
@@ -344,6 +343,28 @@ def test_what_is_lost_of_a_document_is_noted() -> None:
         "a document's citations cannot be asked for",
         "a document of plain text was sent as text",
     )
+    name = "the name of a document that is sent as text or by its id is left out"
+    assert notes(UserMessage([DocumentPart(text="x", name="a.md")])) == (
+        name,
+        "a document of plain text was sent as text",
+    )
+    assert notes(UserMessage([DocumentPart(file_id="file-1", name="a.pdf")])) == (name,)
+    assert notes(UserMessage([DocumentPart(b"pdf", "application/pdf", name="a.pdf")])) == ()
+
+
+def test_a_tool_gives_back_a_document_of_plain_text_as_text() -> None:
+    call = AssistantMessage([ToolCallPart("c", "f")])
+    found = DocumentPart(text="plain", context="From the web.")
+    message = wire(HI, call, ToolResultMessage("c", [TextPart("One."), found]))[2]
+    assert message["content"] == [
+        {"type": "text", "text": "One."},
+        {"type": "text", "text": "From the web."},
+        {"type": "text", "text": "plain"},
+    ]
+    with pytest.raises(
+        UnsupportedRequest, match="a DocumentPart in a tool result: only text, images and documents of text"
+    ):
+        wire(HI, call, ToolResultMessage("c", [DocumentPart(b"pdf", "application/pdf")]))
 
 
 # --- cache marks -----------------------------------------------------------------------------------------------------
@@ -413,14 +434,29 @@ def test_markers_say_how_long_where_they_can(compat: dict[str, Any], retention: 
     assert encoded.notes == (("the server decides how long it keeps the prompt cached",) if told else ())
 
 
-def test_of_five_breakpoints_the_last_four_are_sent() -> None:
+def test_of_five_breakpoints_the_last_ones_are_sent() -> None:
     message = UserMessage([TextPart(str(n), cache_breakpoint=True) for n in range(5)])
     content = wire(message, cache_marks="anthropic")[0]["content"]
     assert ["cache_control" in part for part in content] == [False, True, True, True, True]
     assert notes(message, cache_marks="anthropic") == (
         "one cache breakpoint left out: the request can hold 4 markers, and later ones count for more",
     )
-    assert notes(message, cache_marks="openai") == ("of 5 cache breakpoints the last 4 were sent",)
+    content = wire(message, cache_marks="openai")[0]["content"]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, False, True, True, True]
+    assert notes(message, cache_marks="openai") == (
+        "2 cache breakpoints left out: the request can hold 3 beside the automatic one, and later ones count for more",
+    )
+
+
+def test_a_marker_of_the_callers_counts_on_chat_too() -> None:
+    """As on Messages (WIRE 4b): an automatic one at the top, and none on a tool that is loaded later."""
+    later = ProviderTool({"type": "function", "function": {"name": "later"}, "defer_loading": True})
+    parts = [TextPart(str(n), cache_breakpoint=True) for n in range(4)]
+    options = ProviderOptions(extra_body={"cache_control": {"type": "ephemeral"}})
+    request = LlmRequest([UserMessage(parts)], tools=[ToolDefinition("a"), later], options=options)
+    body = body_of(request, cache_marks="anthropic")
+    assert ["cache_control" in tool for tool in body["tools"]] == [True, False]
+    assert ["cache_control" in part for part in body["messages"][0]["content"]] == [False, False, True, True]
 
 
 def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:
@@ -804,7 +840,10 @@ def test_a_level_that_only_means_on_is_noted() -> None:
 def test_readable_reasoning_cannot_be_asked_of_openai() -> None:
     request = with_options(expose_thinking=True)
     assert encode(request).notes == ("the server has no switch that shows reasoning",)
-    assert encode(request, thinking_format="openrouter").notes == ()
+    assert encode(request, show_reasoning={}).notes == ()
+    shown = encode(request, show_reasoning={"include_reasoning": True})
+    assert (json.loads(shown.body)["include_reasoning"], shown.notes) == (True, ())
+    assert b"include_reasoning" not in encode(LlmRequest("Hi"), show_reasoning={"include_reasoning": True}).body
 
 
 # --- assistant messages ----------------------------------------------------------------------------------------------
@@ -1050,7 +1089,7 @@ ENCODED = {"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n
 def test_results_are_strings_or_lists_of_text() -> None:
     results = (ToolResultMessage("a", "1"), ToolResultMessage("b", [TextPart("2"), TextPart("3")], "g"))
     assert wire(HI, ASKED, *results, tool_result_name=True)[2:] == [
-        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "tool", "tool_call_id": "a", "content": "1", "name": "f"},
         {
             "role": "tool",
             "tool_call_id": "b",
@@ -1059,6 +1098,9 @@ def test_results_are_strings_or_lists_of_text() -> None:
         },
     ]
     assert "name" not in wire(HI, ASKED, *results)[3]
+    # Of a call that is not in the conversation the result itself has to know.
+    alone = wire(HI, ToolResultMessage("z", "1", "h"), ToolResultMessage("y", "2"), tool_result_name=True)[1:]
+    assert [message.get("name") for message in alone] == ["h", None]
     assert wire(HI, ASKED, ToolResultMessage("a", [TextPart("")]))[2]["content"] == ""
 
 

@@ -183,11 +183,9 @@ def test_plain_options_do_as_well() -> None:
         (LlmRequest("Hi", seed=1), "seed", "no seed"),
         (LlmRequest("Hi", options=ProviderOptions(extra_body={"n": 2})), "extra_body.n", "one answer"),
         (LlmRequest("Hi", options=ProviderOptions(reasoning=1000)), "reasoning 1000", "off, minimal, low, medium"),
-        (LlmRequest("Hi", max_output_tokens=0), "max_output_tokens", "at least 1"),
         (LlmRequest("Hi", metadata={str(n): "" for n in range(17)}), "metadata", "16 pairs"),
         (LlmRequest("Hi", metadata={"k" * 65: ""}), "metadata 'kkk", "64 characters"),
         (LlmRequest("Hi", metadata={"k": "v" * 513}), "metadata 'k'", "512"),
-        (LlmRequest("Hi", metadata={"k": 1}), "metadata 'k'", "text"),  # type: ignore[dict-item]
         (LlmRequest("Hi", tool_choice="required"), "tool_choice 'required'", "no tools"),
         (LlmRequest("Hi", tool_choice="now"), "tool_choice 'now'", "no tool of that name"),
         (LlmRequest("Hi", tools=[ToolDefinition("a b")]), "tool name 'a b'", "letters, digits"),
@@ -336,16 +334,19 @@ def test_how_long_a_prompt_is_cached(retention: Any, lifetime: Any, sent: dict[s
     assert len(http.notes) == (1 if lifetime is None else 0)
 
 
-def test_of_many_breakpoints_the_latest_four_are_sent() -> None:
+def test_of_many_breakpoints_the_latest_are_sent() -> None:
     compat = ResponsesCompat(cache_breakpoints=True)
     parts = [TextPart(str(n), cache_breakpoint=True) for n in range(5)]
     http = encode(LlmRequest([UserMessage(parts)], system=(parts[0],)), evolve(CODEC, compat=compat))
     content = json.loads(http.body)["input"][0]["content"]
-    assert ["prompt_cache_breakpoint" in part for part in content] == [False, True, True, True, True]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, False, True, True, True]
     assert http.notes == (
         "`instructions` takes no cache breakpoint",
-        "only the latest 4 cache breakpoints were sent",
+        "2 cache breakpoints left out: the request can hold 3 beside the automatic one, and later ones count for more",
     )
+    four = ProviderOptions(extra_body={"prompt_cache_options": {"mode": "explicit"}})
+    content = body(LlmRequest([UserMessage(parts)], options=four), compat)["input"][0]["content"]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, True, True, True, True]
     without = body(LlmRequest([UserMessage(parts)], options=ProviderOptions(cache_retention="none")), compat)
     assert not any("prompt_cache_breakpoint" in part for part in without["input"][0]["content"])
 
@@ -477,6 +478,10 @@ def test_citations_of_documents_cannot_be_asked_for() -> None:
         [UserMessage([DocumentPart(text="a", citations=True), DocumentPart(text="b", citations=True)])]
     )
     assert encode(request).notes == ("Responses cannot be asked for citations of a document",)
+    for held in (DocumentPart(url="https://a.b/c", name="a.pdf"), DocumentPart(file_id="file-1", name="a.pdf")):
+        told = ("the name of a document that is sent by URL or id is left out",)
+        assert encode(LlmRequest([UserMessage([held])])).notes == told
+    assert encode(LlmRequest([UserMessage([DocumentPart(text="x", name="a.md")])])).notes == ()
 
 
 def test_items_and_parts_of_the_dialect_itself_go_as_they_are() -> None:
