@@ -150,10 +150,9 @@ def sent_again(codec: Any, model: Any, reply: LlmResponse | AssistantMessage) ->
     """The body of the request that goes on from a reply."""
     message = reply.message if isinstance(reply, LlmResponse) else reply
     calls = [part for part in message.content if isinstance(part, ToolCallPart)]
-    tools = {call.name: ToolDefinition(call.name, kind=call.kind) for call in calls if call.name in NAMES}
     messages: list[Message] = [UserMessage("Begin."), message]
     messages += [ToolResultMessage(call.id, "done", call.name) for call in calls]
-    request = LlmRequest([*messages, UserMessage("Go on.")], tools=tuple(tools.values()))
+    request = LlmRequest([*messages, UserMessage("Go on.")], tools=TOOLS)
     return json.loads(codec.encode(request, model).body)
 
 
