@@ -127,9 +127,12 @@ def test_an_error_body_that_was_cut_is_the_error_that_its_status_tells(api: str)
         assert (error.kind, error.status) == ("overloaded", 503)
 
 
+WORDS = FauxReply("aß€🌍")
+
+
 def wire(api: str, framing: str) -> bytes:
-    """The same stream as it goes over a connection."""
-    events = stream(api, REPLY)
+    """A small stream as it goes over a connection."""
+    events = stream(api, WORDS)
     body = b"".join(events)
     match framing:
         case "chunks":
@@ -158,12 +161,13 @@ def over_http(api: str, pieces: Sequence[bytes]) -> tuple[list[Any], LlmResponse
 @pytest.mark.parametrize("api", APIS)
 def test_laws_1_and_2_at_every_byte_of_a_connection(api: str, framing: str) -> None:
     sent = wire(api, framing)
-    last = next(event for event in stream(api, REPLY) if ends(api, event)).rstrip(b"\r\n")
+    last = next(event for event in stream(api, WORDS) if ends(api, event)).rstrip(b"\r\n")
     begin, end = sent.index(b"\r\n\r\n") + 4, sent.index(last) + len(last)
     events, full = over_http(api, [sent])
     assert (full.error, full.text) == (None, "aß€🌍")
-    for at in range(len(sent) + 1):
-        if 0 < at < len(sent):
+    # What a body says is cut at every byte of its chunks; the other framings differ at their ends.
+    for at in range(0, len(sent) + 1, 1 if SOAK or framing == "chunks" else 7):
+        if 0 < at < len(sent) and framing == "chunks":
             again, response = over_http(api, [sent[:at], sent[at:]])
             assert (again, response) == (events, full)
         _, response = over_http(api, [sent[:at]])
@@ -178,8 +182,12 @@ def test_laws_1_and_2_at_every_byte_of_a_connection(api: str, framing: str) -> N
 
 # --- every event of every recording ----------------------------------------------------------------------------------
 
-EXCEPTIONS: dict[str, str] = {}
-"""Recordings of which law 2 does not hold to the letter, each with the reason."""
+EXCEPTIONS = {
+    "openai-completions/pydantic-ai__test_openrouter-test_openrouter_stream_error-abc871-0": (
+        "After its finish_reason an error comes: cut between the two it is the whole answer that it was said to be."
+    ),
+}
+"""Recordings whose whole is not what law 2 makes of their prefixes, each with the reason."""
 
 BORDERS = 6
 """Borders of one recording that are tried: all of them in a soak."""
@@ -208,6 +216,9 @@ def test_law_2_at_the_events_of_recordings(item: Item) -> None:
         near = {last - 2, last - 1, last, last + 1, len(events) - 1}
         chosen = random.Random(item.name).sample(sorted(borders), min(BORDERS, len(borders)))
         borders &= {*near, *chosen}
+    if f"{api}/{item.name}" in EXCEPTIONS:
+        assert full.error is not None
+        full = decode(CODECS[api], fixture, [b"".join(events[:last])]).response
     for number in sorted(borders):
         check_cut(api, b"".join(events[:number]), fixture, full if number >= last else None)
 
