@@ -3,6 +3,7 @@
 #   make test     every test (PYTEST_ARGS="tests/proto -x" for some)
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
 #   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
+#   make peers-faults   every fault, read by us and by what others use, as a table (PEERS="lash litellm" for some)
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,7 +14,7 @@ JOBS ?= auto
 PYTEST_ARGS ?= tests
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check format lint types imports coverage bench peers fuzz soak clean
+.PHONY: demo test check format lint types imports coverage bench peers peers-faults fuzz soak clean
 
 demo: $(VENV)/.for-demo
 	@$(VENV)/bin/lash demo
@@ -45,6 +46,9 @@ bench: $(VENV)/.for-development
 
 peers: $(VENV)/.for-development
 	$(PY) tests/peers/run.py $(PEERS)
+
+peers-faults: $(VENV)/.for-development
+	PYTHONPATH=. $(PY) tests/peers/faults.py $(PEERS)
 
 soak: $(VENV)/.for-development
 	LASH_HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)

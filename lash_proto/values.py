@@ -186,7 +186,7 @@ _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: str) -> Json:
-    """A JSON text as a Python value. Raises ValueError, and nothing else, for what is not JSON, too deep or too much."""
+    """A JSON text as a Python value. Raises ValueError, and nothing else, for what is no JSON, too deep or too much."""
     try:  # around all of it: near the end of the caller's stack any call may find no room
         # Counting brackets takes a sixth of the time, so it is shown first that few can be there, as in most events: a
         # level costs an array two characters (`[]`) and an object five (`{"":}`), and there are no more arrays than

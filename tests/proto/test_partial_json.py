@@ -193,7 +193,7 @@ def test_depth_is_bounded(bracket: str) -> None:
 
 def test_very_many_values_are_an_error_and_what_came_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lash_proto.partial_json.MAX_VALUES", 4)
-    for pieces in (["[ 1, [], \"a\" ]"], ["[ 1, [], ", '"a', '" , ', " 2]"]):
+    for pieces in (['[ 1, [], "a" ]'], ["[ 1, [], ", '"a', '" , ', " 2]"]):
         parser = PartialJson()
         for piece in pieces:
             parser.receive(piece)
