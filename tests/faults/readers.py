@@ -20,7 +20,7 @@ from tests.io.worlds import WORLDS, twin
 
 READERS = [(world, transport) for world in WORLDS for transport in ("StreamTransport", "HttpcoreTransport")]
 
-LONG = "word " * 100_000
+LONG = "word " * 800_000
 """More than a socket takes before the other side reads."""
 
 
