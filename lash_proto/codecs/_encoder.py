@@ -289,6 +289,13 @@ def custom_format(format: Mapping[str, Any], *, nested: bool) -> JsonDict:
     return {"type": "grammar", "grammar": grammar} if nested else {"type": "grammar", **grammar}
 
 
+def check_length(value: str, most: int, what: str) -> str:
+    """The value, or UnsupportedRequest where the provider would refuse so long a one."""
+    if len(value) > most:
+        raise UnsupportedRequest(what, f"at most {most} characters")
+    return value
+
+
 def encode_base64(data: bytes) -> str:
     """Standard base64 without line breaks."""
     return base64.b64encode(data).decode("ascii")

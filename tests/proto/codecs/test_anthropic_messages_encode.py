@@ -191,6 +191,11 @@ def test_metadata_is_the_users_id_alone() -> None:
     assert "metadata" not in body(metadata={"team": "x"})
 
 
+def test_a_users_id_that_is_too_long_is_refused() -> None:
+    assert body(metadata={"user_id": "u" * 256})["metadata"] == {"user_id": "u" * 256}
+    assert refusal(metadata={"user_id": "u" * 257}) == "metadata 'user_id': at most 256 characters"
+
+
 # --- the user's side -------------------------------------------------------------------------------------------------
 
 
