@@ -427,10 +427,8 @@ def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
         return failure
     words = " ".join(_TAGS.sub(" ", text).split())[:300]
     failure = failure_of(words or None, status=status, headers=headers, request_id=request_id)
-    # Cerebras answers a prompt that is too long with 400 or 413 and no body at all (WIRE 12.3).
-    kind = "context_overflow" if not text and status in (400, 413) else failure.kind
     message = f"HTTP {status}: {failure.message}" if words else f"HTTP {status} without a body"
-    return evolve(failure, kind=kind, message=message, raw=None)
+    return evolve(failure, message=message, raw=None)
 
 
 def _error_json(text: str) -> Json:
@@ -444,7 +442,7 @@ def _error_json(text: str) -> Json:
 
 
 # What a cut can leave of a literal, a number or an escape, from where the parser stumbles over it.
-_HALF_TOKEN = re.compile(r"(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|[-.]|[eE][-+]?|u[0-9a-fA-F]{0,3})?\s*")
+_HALF_TOKEN = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-.]|[eE][-+]?|\\?u[0-9a-fA-F]{0,4})?\s*")
 
 
 def _body_failure(text: str, error: ValueError) -> Failure:

@@ -3,7 +3,7 @@
 Decisions.
 - One message is one content, except tool results: all of one turn are one `user` content of `functionResponse`s and
   nothing else, for text beside them makes the server take it for the model's. The server joins neighbours of one role
-  itself (WIRE 13), so no message is ever merged into another, and what went before stays as it was.
+  itself (WIRE 13); only those of the model are joined here, at the end of what went before.
 - A part that lash decoded goes back as it came: its text, its call, its `provider_data` beside it. A call from
   elsewhere has no thought signature; the first one of a message gets Google's documented word for that, because
   Gemini 3 refuses it otherwise.
@@ -37,7 +37,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict
+from ...values import JsonDict, clean
 from .._encoder import check_name, encode_base64, media_type_of
 
 SENTINEL: Final = "skip_thought_signature_validator"
@@ -99,7 +99,9 @@ class Contents:
                     self._made.append({"role": "user", "parts": parts})
                 else:
                     parts = self._said(message)
-                    if parts:  # nothing may be left of a message that was all foreign reasoning
+                    if parts and self._made and self._made[-1]["role"] == "model":
+                        self._made[-1]["parts"] += parts
+                    elif parts:  # nothing may be left of a message that was all foreign reasoning
                         self._made.append({"role": "model", "parts": parts})
         self._end_results()
         return self._made
@@ -114,8 +116,6 @@ class Contents:
 
     def _user_part(self, part: Part, what: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            if part.cache_breakpoint:
-                self._note("cache breakpoints are left out: Gemini caches prompts by itself")
             return [{"text": part.text}] if part.text else []
         if isinstance(part, ImagePart):
             if part.detail not in (None, "auto"):
@@ -132,9 +132,13 @@ class Contents:
     def _document(self, part: DocumentPart) -> list[JsonDict]:
         if part.citations:
             self._note("citations of a document are not asked for: Gemini has no such switch")
+        if part.name is not None:
+            self._note("the names of documents are left out: Gemini is not told them")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
-            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(part.text.encode())}
+            if not part.text:
+                raise UnsupportedRequest("document", "its text is empty")
+            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}
             return [*before, {"inlineData": data}]
         return [*before, self._media(part, DOCUMENTS | VIDEO | IMAGES, "document")]
 
@@ -185,8 +189,8 @@ class Contents:
             self._note(f"a {part.type} block of another provider is left out")
         elif isinstance(part, RefusalPart):
             return {"text": part.text} if part.text else None
-        elif isinstance(part, AudioPart) and not native:
-            self._note("sound of another model is sent as its transcript")
+        elif isinstance(part, AudioPart) and not (native and (part.data or part.url)):
+            self._note("sound of another model, or without its bytes, is sent as its transcript")
             return {"text": part.transcript} if part.transcript else None
         elif isinstance(part, DocumentPart):
             raise UnsupportedRequest("DocumentPart in an assistant message", "a document goes into a user message")
@@ -194,7 +198,7 @@ class Contents:
             allowed = IMAGES if isinstance(part, ImagePart) else AUDIO
             if native and part.data is not None:  # as the model named it, though no user may send such a type
                 return {"inlineData": {"mimeType": part.media_type, "data": encode_base64(part.data)}, **more}
-            return {**self._media(part, allowed, "image"), **more}
+            return {**self._media(part, allowed, part.tag[1]), **more}
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:

@@ -89,6 +89,26 @@ def test_a_body_that_is_not_the_dialects_says_so(body: bytes, kind: str, message
     assert made.partial().error == failure
 
 
+WHOLE = (
+    '{"say":null,"b":[true,false,-1.5e+10,0.25,2E-3,12],"c":"x\\u00e9\\ud83d\\ude00\\n\\"世","d":{"e":{}}, "f" : [ ] }'
+).encode()
+
+
+@pytest.mark.parametrize("size", range(1, len(WHOLE)))
+def test_a_body_that_is_cut_anywhere_is_cut_and_not_wrong(size: int) -> None:
+    """Also in a word, a number and an escape, where JSON readers complain of what stands there."""
+    made = decoder("application/json")
+    made.receive(WHOLE[:size])
+    assert failure_of(made).kind == "truncated"
+
+
+@pytest.mark.parametrize("rest", ["nix", "tru,", "fals}", "--", "\\u12"])
+def test_what_no_whole_body_begins_with_is_wrong_and_not_cut(rest: str) -> None:
+    made = decoder("application/json")
+    made.receive(b'{"say":' + rest.encode() + b"}")
+    assert failure_of(made).kind == "protocol"
+
+
 @pytest.mark.parametrize("body", [b"null", b"true", b'"text"', b"12", b"-1"])
 def test_where_json_is_promised_a_bare_word_is_json(body: bytes) -> None:
     made = decoder("application/json")
@@ -221,7 +241,7 @@ def test_where_it_came_from_is_in_every_part() -> None:
 
 
 def test_an_error_in_the_middle_is_the_answer_and_the_first_one_stands() -> None:
-    made = decoder(x_request_id="req-1", retry_after="3")
+    made = decoder(x_request_id="req-1", retry_after="3")  # of the 200, not of the error
     made.receive(HELLO + event(say="a") + event(error={"message": "Busy.", "type": "overloaded_error"}))
     made.receive(event(error={"message": "Other."}))
     response = made.finish()
@@ -232,7 +252,6 @@ def test_an_error_in_the_middle_is_the_answer_and_the_first_one_stands() -> None
         code="overloaded_error",
         request_id="req-1",
         retryable=True,
-        retry_after=3.0,
         raw={"message": "Busy.", "type": "overloaded_error"},
     )
 
@@ -290,7 +309,7 @@ def test_the_first_reason_that_fits_is_why_it_stopped(word: str | None, content:
         (403, b"<script>var x = 1;", "permission", "HTTP 403 without a body", None),
         (503, b"no healthy upstream", "overloaded", "HTTP 503: no healthy upstream", None),
         (500, b"", "server", "HTTP 500 without a body", None),
-        (400, b" \n", "context_overflow", "HTTP 400 without a body", None),
+        (400, b" \n", "invalid_request", "HTTP 400 without a body", None),
         (413, b"", "context_overflow", "HTTP 413 without a body", None),
         (500, b"{}", "server", "HTTP 500: {}", None),
         (500, b"null", "server", "HTTP 500: null", None),
