@@ -441,15 +441,14 @@ def _error_json(text: str) -> Json:
     return None
 
 
-# What a cut leaves of a literal, a number or an escape: `json` points at its begin.
-_STUMP = re.compile(r"t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?|\\?u[0-9a-fA-F]{0,4}")
+# What a cut can leave of a literal, a number or an escape, from where the parser stumbles over it.
+_HALF_TOKEN = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-.]|[eE][-+]?|\\?u[0-9a-fA-F]{0,4})?\s*")
 
 
 def _body_failure(text: str, error: ValueError) -> Failure:
     # JSON that stops in the middle was cut; JSON that is wrong somewhere else is not JSON.
-    text, position = text.rstrip(), getattr(error, "pos", None)
-    rest = None if position is None else text[position:]
-    cut = not text or rest == "" or "Unterminated" in str(error) or bool(rest and _STUMP.fullmatch(rest))
+    position = getattr(error, "pos", None)
+    cut = "Unterminated" in str(error) or (position is not None and _HALF_TOKEN.fullmatch(text, position) is not None)
     return Failure(
         kind="truncated" if cut else "protocol", message=f"the body is not whole JSON: {error}", retryable=cut
     )

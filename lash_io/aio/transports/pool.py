@@ -22,7 +22,8 @@ from ...flights import News
 from ...httpcore_calls import Body, failure, may_renew, needs, proxy_of, request_of
 from ...tls import LazyContext
 from ..idle import Idle
-from ..loops import background
+from ..loops import background, in_trio
+from ..network import AsyncioBackend
 
 __all__ = ["HttpcoreFlight", "HttpcoreTransport"]
 
@@ -59,7 +60,10 @@ class HttpcoreTransport:
     def connect(self, origin: Any) -> Any:
         """A connection object that connects when it is first used."""
         tls = self._tls.get() if origin.scheme == b"https" else None
-        maker = httpcore.AsyncConnectionPool(proxy=self._proxy, http2=self.http2, ssl_context=tls)
+        network = None if in_trio() else AsyncioBackend()
+        maker = httpcore.AsyncConnectionPool(
+            proxy=self._proxy, http2=self.http2, ssl_context=tls, network_backend=network
+        )
         return maker.create_connection(origin)
 
     async def close(self) -> None:
@@ -120,12 +124,12 @@ class HttpcoreFlight:
             self._chunks = aiter(self._response.stream)
             self._body = Body(self._id, self._response)
             return self._body.head
-        if self._body.fault is not None:
-            return self._body.fault
+        if (happening := self._body.waiting()) is not None:
+            return happening
         assert self._chunks is not None
         async for chunk in self._chunks:
-            happening = self._body.receive(chunk)
-            if happening is not None:
+            self._body.receive(chunk)
+            if (happening := self._body.waiting()) is not None:
                 return happening
         return self._body.end()
 
