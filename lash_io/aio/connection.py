@@ -66,7 +66,7 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> C
             if isinstance(error, anyio.BrokenResourceError | anyio.EndOfStream):
                 raise _cause(error) from None
             raise
-    plain_socket = await _dial(origin)
+    plain_socket = await dial(origin)
     loop = asyncio.get_running_loop()
     reader = Reader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -81,8 +81,8 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> C
     return _AsyncioConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), clock)
 
 
-async def _dial(origin: Origin) -> socket.socket:
-    """Try each address, the next one 250 ms after the last or as soon as it failed (RFC 8305).
+async def dial(origin: Origin) -> socket.socket:
+    """A socket of asyncio's: try each address, the next one 250 ms after the last or as soon as it failed (RFC 8305).
 
     asyncio's own race, in Python 3.11, loses a connected socket when it is cancelled at that moment.
     """
@@ -140,6 +140,17 @@ class Reader(asyncio.StreamReader):
         self.broken = exc
         self.feed_eof()
 
+    def at_hand(self, size: int) -> bytes | None:
+        """What a read gives without waiting, b"" at the end; None where it would wait."""
+        waiting = self.read(size)
+        try:
+            waiting.send(None)
+        except StopIteration as read:
+            data: bytes = read.value
+            return data
+        waiting.close()
+        return None
+
 
 class _AsyncioConnection:
     def __init__(self, reader: Reader, writer: asyncio.StreamWriter, clock: Clock) -> None:
@@ -175,23 +186,14 @@ class _AsyncioConnection:
             self._cut = False
             if task.uncancel() > others:
                 raise
-            return self._at_hand(READ) or None  # a loop that was held up hears of the deadline and of news at once
+            return (
+                self._reader.at_hand(READ) or None
+            )  # a loop that was held up hears of the deadline and of news at once
         finally:
             self._reading = None
 
     def is_stale(self) -> bool:
-        return self._at_hand(1) is not None or self._writer.is_closing()
-
-    def _at_hand(self, size: int) -> bytes | None:
-        """What a read gives without waiting, b"" at the end; None where it would wait."""
-        waiting = self._reader.read(size)
-        try:
-            waiting.send(None)
-        except StopIteration as read:
-            data: bytes = read.value
-            return data
-        waiting.close()
-        return None
+        return self._reader.at_hand(1) is not None or self._writer.is_closing()
 
     def interrupt(self) -> None:
         if self._reading is not None and not self._cut:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lash_proto.partial_json import ArgumentsView, PartialArguments, PartialJson, parse_arguments
+from lash_proto.partial_json import ArgumentsView, ArrayView, PartialArguments, PartialJson, parse_arguments
 
 
 def parsed(*fragments: str) -> PartialJson:
@@ -136,6 +136,11 @@ def test_half_a_surrogate_pair_waits_and_a_lone_one_is_replaced(text: str, strin
     assert shown(*text) == [string]
 
 
+def test_half_a_pair_at_the_end_of_one_string_is_not_the_beginning_of_the_next() -> None:
+    text = '["\\ud83d","x","\\ud83d","\\ude00"]'
+    assert shown(text) == shown(*text) == ["\ufffd", "x", "\ufffd", "\ufffd"]
+
+
 def test_keys_are_as_clean_as_strings() -> None:
     assert shown(*'{"\\u0061\\ud83d\\ude00\\ud83d": 1}') == {"a😀\ufffd": 1}
 
@@ -189,6 +194,16 @@ def test_depth_is_bounded(bracket: str) -> None:
     for parser in (parsed(bracket * 100_000), parsed(*[bracket] * 1000)):
         assert parser.error == "JSON nested deeper than 128 levels"
         assert json.dumps(parser.value).count(bracket[0]) == 128
+
+
+def test_very_many_values_are_an_error_and_what_came_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.partial_json.MAX_VALUES", 4)
+    for pieces in (['[ 1, [], "a" ]'], ["[ 1, [], ", '"a', '" , ', " 2]"]):
+        parser = PartialJson()
+        for piece in pieces:
+            parser.receive(piece)
+        assert parser.value == [1, [], "a"]
+        assert parser.error == (None if len(pieces) == 1 else "JSON of more than 4 values")
 
 
 def test_a_number_is_bounded() -> None:
@@ -354,6 +369,19 @@ def test_a_view_reads_like_a_mapping() -> None:
         view["new"]
     with pytest.raises(TypeError):
         hash(view)
+
+
+def test_a_view_gives_plain_values_views_of_containers_and_lists_of_slices() -> None:
+    view = views(*CALL)[4]
+    edits = view["edits"]
+    assert [type(each) for each in (view["path"], edits, edits[1], edits[1]["new"], edits[0:1], edits[0:1][0])] == [
+        str,
+        ArrayView,
+        ArgumentsView,
+        int,
+        list,
+        ArgumentsView,
+    ]
 
 
 def test_what_is_inside_a_view_keeps_its_time_too() -> None:

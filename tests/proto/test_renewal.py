@@ -6,7 +6,7 @@ import pickle
 from typing import Any, cast
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from lash_proto.codec import Route
 from lash_proto.effects import Abort, AskHost, CallHttp
@@ -134,6 +134,7 @@ def test_where_no_other_can_be_had_the_refusal_stands() -> None:
     assert (len(done.calls), len(done.result.attempts)) == (2, 1)
     alone = call(REFUSED, auth=ToyAuth(Secret("token-old"), None))
     assert (alone.result.error.status, len(alone.calls)) == (401, 1)
+    assert [(attempt.retry_in, attempt.counted) for attempt in alone.result.attempts] == [(None, True)]
     assert call(REFUSED, auth=KeyAuth("tiny", key=Secret("token-old"))).result.error.status == 401
 
 
@@ -230,6 +231,27 @@ def test_woken_too_early_nothing_happens() -> None:
     machine.start(START)
     assert machine.wake_at == START + PATIENCE
     assert machine.receive(Woke(), START + 1) == []
+
+
+@frozen
+class AtOnce(ToyAuth):
+    """Has another one at hand."""
+
+    def refresh(self, now: float, *, refused: bool, seed: bytes, ids: Ids) -> Any:
+        return Ready() if refused else None
+
+
+class Ready:
+    wake_at = None
+
+    def start(self, now: float) -> list[Any]:
+        return [Done(NEW)]
+
+
+def test_one_that_is_at_hand_is_taken_at_once() -> None:
+    done = call(REFUSED, FINE, auth=AtOnce(Secret("token-old")))
+    assert sent(done) == [(MINE, "Bearer token-old"), (MINE, "Bearer token-new")]
+    assert (done.result.text, len(done.result.attempts)) == ("Hello.", 2)
 
 
 class Slow:

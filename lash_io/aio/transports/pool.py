@@ -22,7 +22,8 @@ from ...flights import News
 from ...httpcore_calls import Body, failure, may_renew, needs, proxy_of, request_of
 from ...tls import LazyContext
 from ..idle import Idle
-from ..loops import background
+from ..loops import background, in_trio
+from ..network import AsyncioBackend
 
 __all__ = ["HttpcoreFlight", "HttpcoreTransport"]
 
@@ -59,7 +60,10 @@ class HttpcoreTransport:
     def connect(self, origin: Any) -> Any:
         """A connection object that connects when it is first used."""
         tls = self._tls.get() if origin.scheme == b"https" else None
-        maker = httpcore.AsyncConnectionPool(proxy=self._proxy, http2=self.http2, ssl_context=tls)
+        network = None if in_trio() else AsyncioBackend()
+        maker = httpcore.AsyncConnectionPool(
+            proxy=self._proxy, http2=self.http2, ssl_context=tls, network_backend=network
+        )
         return maker.create_connection(origin)
 
     async def close(self) -> None:
