@@ -15,6 +15,7 @@ from lash_proto.codecs.anthropic_messages import AnthropicOptions
 from lash_proto.codecs.google import GoogleOptions
 from lash_proto.codecs.openai_completions import ChatOptions
 from lash_proto.codecs.openai_responses import ResponsesOptions
+from lash_proto.compat import ResponsesCompat
 from lash_proto.messages import JsonObject, Message, ProviderOptions, ProviderTool, TextPart, UserMessage
 from lash_proto.models import LEVELS, Capability, ModelSpec
 
@@ -95,7 +96,9 @@ class Knobs:
             self.options["reasoning"] = draw(st.sampled_from(forms))
         self.option("expose_thinking", st.booleans())
         said = self.options.get("reasoning")
-        if said == "off" and family == RESPONSES:  # a model that does not reason takes them
+        compat = self.target.compat(spec)
+        if said == "off" and isinstance(compat, ResponsesCompat) and (compat.effort_words or {}).get("off", "none"):
+            # A model that is told not to reason takes them.
             self.knobs |= self.model.lacks & self.target.knobs & {"temperature", "top_p"}
         if said not in (None, "off") and family == MESSAGES:
             self.thinking(said)
