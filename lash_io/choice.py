@@ -7,12 +7,13 @@ go past proxies that the environment names, since no proxy could reach them (as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lash_proto.http1 import Origin
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "refuse_settings"]
 
 
 @frozen
@@ -20,7 +21,7 @@ class Choice:
     """`httpcore`: by HttpcoreTransport, through `proxy` where that is a URL."""
 
     httpcore: bool = False
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
 
 
 def choose(origin: Origin, *, proxy: str | None, http2: bool, pool: bool, environment: Mapping[str, str]) -> Choice:
@@ -63,3 +64,10 @@ def _excepted(origin: Origin, no_proxy: str) -> bool:
         if name and (origin.host == name or origin.host.endswith(f".{name}")):
             return True
     return False
+
+
+def refuse_settings(owner: str, settings: Mapping[str, Any]) -> None:
+    """TypeError for settings that would be passed over, because `owner` was given and has its own."""
+    given = [name for name, value in settings.items() if value is not None and value is not False]
+    if given:
+        raise TypeError(f"{' and '.join(given)} would do nothing: the {owner} that was given has its own")
