@@ -30,9 +30,10 @@ class LazyContext:
         """The same one, where transports share it."""
         return given if isinstance(given, LazyContext) else cls(given)
 
-    def __init__(self, given: ssl.SSLContext | None) -> None:
+    def __init__(self, given: ssl.SSLContext | None, *, plain: ssl.SSLContext | None = None) -> None:
         self._lock = threading.Lock()
         self._context = given
+        self._plain = plain
 
     def get(self) -> ssl.SSLContext:
         """The context, the same each time."""
@@ -40,6 +41,10 @@ class LazyContext:
             if self._context is None:
                 self._context = _default(None)
             return self._context
+
+    def showing_nothing(self) -> ssl.SSLContext:
+        """One that trusts the same and holds no client's certificate, as far as it is ours to know."""
+        return self._plain or self.get()
 
 
 def trusting(
@@ -59,7 +64,7 @@ def trusting(
     if cert is not None:
         chain, key, password = _files(cert)
         context.load_cert_chain(chain, key, password)
-    return LazyContext(context)
+    return LazyContext(context, plain=_default(ca_file))
 
 
 def _files(cert: ClientCert) -> tuple[File, File | None, str]:

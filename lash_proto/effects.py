@@ -16,13 +16,18 @@ from .messages import ToolCallPart
 
 @frozen(weakref_slot=False)
 class CallHttp:
-    """Send this request and report the response: Connected, HeadReceived, BodyReceived*, then BodyEnded or Failed."""
+    """Send this request and report the response: Connected, HeadReceived, BodyReceived*, then BodyEnded or Failed.
+
+    `patience` is the longest silence, in seconds, that may be borne in the whole of it (None: any): what a connection
+    may hold on to that no word of the machine's reaches any more.
+    """
 
     id: int
     method: str
     url: str
     headers: HeaderItems
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    patience: float | None = None
 
 
 @frozen(weakref_slot=False)
