@@ -6,6 +6,7 @@ go past proxies that the environment names, since no proxy could reach them (as 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,9 +34,7 @@ def choose(origin: Origin, *, proxy: str | None, http2: bool, pool: bool, enviro
 
 
 def _from_environment(origin: Origin, environment: Mapping[str, str]) -> str | None:
-    if origin.host == "localhost" or origin.host.startswith("127.") or origin.host == "::1":
-        return None
-    if _excepted(origin, _look_up("no_proxy", environment) or ""):
+    if origin.is_loopback or _excepted(origin, _look_up("no_proxy", environment) or ""):
         return None
     # A CGI script's HTTP_PROXY is the `Proxy` header of whoever asked (CVE-2016-5385).
     names = [f"{origin.scheme}_proxy", "all_proxy"]
@@ -50,7 +49,8 @@ def _look_up(name: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _excepted(origin: Origin, no_proxy: str) -> bool:
-    """Whether NO_PROXY holds the host: itself, a domain above it, either with a port, or `*` for all."""
+    """Whether NO_PROXY holds the host: itself, a domain or network above it, any with a port, or `*` for all."""
+    address = _address(origin.host)
     for entry in no_proxy.lower().split(","):
         name = entry.strip()
         if name == "*":
@@ -63,7 +63,23 @@ def _excepted(origin: Origin, no_proxy: str) -> bool:
         name = name.strip("[]").lstrip("*").lstrip(".")
         if name and (origin.host == name or origin.host.endswith(f".{name}")):
             return True
+        if address is not None and "/" in name and _holds(name, address):
+            return True
     return False
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:  # what is none excepts nothing
+        return False
 
 
 def refuse_settings(owner: str, settings: Mapping[str, Any]) -> None:
