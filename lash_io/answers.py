@@ -16,16 +16,16 @@ __all__ = ["happenings"]
 
 
 def happenings(
-    call: CallHttp, answer: Callable[[str, str, Headers, bytes], Answer], pace: float
+    call: CallHttp, answer: Callable[[str, str, Headers, bytes], Answer], tokens_per_second: float | None
 ) -> Iterator[News | float]:
-    """Ask, and tell the answer a chunk at a time; `pace` is the pause before each, in seconds."""
+    """Ask, and tell the answer a chunk at a time; a number is a pause before the next, in seconds."""
     yield Connected(call.id)
     _, target = split_url(call.url)
     headers = [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in call.headers]
     answered = answer(call.method, target, headers, call.body)
     yield HeadReceived(call.id, answered.status, tuple(answered.headers))
-    for chunk in answered.chunks:
-        if pace:
-            yield pace
+    for chunk, wait in zip(answered.chunks, answered.waits(tokens_per_second), strict=True):
+        if wait:
+            yield wait
         yield BodyReceived(call.id, chunk)
     yield BodyEnded(call.id)

@@ -19,6 +19,7 @@ import h11
 
 from lash_proto.codec import Route
 from lash_proto.faux import Answer, FauxProvider
+from lash_proto.faux.script import check_speed
 from lash_proto.providers import ProviderHandle
 
 _READ = 65536
@@ -29,7 +30,7 @@ _PATIENCE = 5.0
 class FauxServer:
     """`with FauxServer(FauxProvider([...])) as server:` serves at `server.url` until the block ends.
 
-    `events_per_second` paces streams; None sends each event as soon as the last one went out. With `ssl_context` it
+    Streams come at `tokens_per_second`, four characters being a token; without it, at once. With `ssl_context` it
     serves https. `provider` may be exchanged for another between two requests.
     """
 
@@ -38,11 +39,11 @@ class FauxServer:
         provider: FauxProvider | None = None,
         *,
         port: int = 0,
-        events_per_second: float | None = None,
+        tokens_per_second: float | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.provider = provider if provider is not None else FauxProvider()
-        self.events_per_second = events_per_second
+        self.tokens_per_second = check_speed(tokens_per_second)
         self.connections = 0
         """Connections accepted so far: a client that keeps its connections makes few."""
         self._ssl = ssl_context
@@ -166,9 +167,8 @@ class FauxServer:
         headers = [*answer.headers, ("transfer-encoding", "chunked")]
         head = http.send(h11.Response(status_code=answer.status, headers=headers, reason=b"Faux"))
         connection.sendall(head or b"")
-        streaming = len(answer.chunks) > 1
-        for chunk in answer.chunks:
-            if streaming and self.events_per_second and self._stop.wait(1 / self.events_per_second):
+        for chunk, wait in zip(answer.chunks, answer.waits(self.tokens_per_second), strict=True):
+            if wait and self._stop.wait(wait):
                 return
             connection.sendall(http.send(h11.Data(data=chunk)) or b"")
         connection.sendall(http.send(h11.EndOfMessage()) or b"")

@@ -5,33 +5,45 @@ is made here. A marker is one more key in an object that is there anyway, so tha
 marks.
 
 Anthropic's rule: the first text of the system prompt, the last tool, and every breakpoint the caller set, the latest
-ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant.
+ones as far as the provider's limit allows. Where the caller set none, the last text of the user or the assistant, and
+the last tool result where one comes after it: in a tool loop whose turns hold nothing but calls the text stays where it
+is, and all that the tools have said since would be paid for anew in every turn. Only Messages has the second one. There
+a result stands in the user's message and is marked as a whole; on Chat it is a message of the tool's, and a string.
+Markers that the caller wrote himself stay as they are and count: those in his tools and parts, and the automatic one at
+the top of the body, which covers the last block and so stands in for the marker on the last text. They also set how
+long ours last, because markers of an hour must come before those of five minutes.
 Gemini's, behind a gateway: one marker in all, on the last of the caller's breakpoints, else on that last text.
+OpenAI's: the caller's breakpoints alone, the latest ones. It marks the end of the prompt by itself unless the request
+says otherwise, and that marker counts. To have it is worth more than a fourth breakpoint, because it alone moves on
+with the conversation; so lash never says otherwise for the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
 
-from .messages import CacheRetention
+from .messages import CacheRetention, CustomMessage, LlmRequest
 from .values import JsonDict
 
 MAX_MARKERS = 4
-"""Anthropic answers a fifth with 400 (WIRE 4b)."""
+"""Anthropic answers a fifth with 400 (WIRE 4b); of OpenAI's the last four are written (WIRE 1b)."""
+MARKER = "cache_control"
 
 
 @frozen(weakref_slot=False, eq=False)  # a place is itself: two may say the same
 class Slot:
     """An object of the request that can carry a marker. `text` tells a text of the user or the assistant from other
-    content, `explicit` that the caller asked for a breakpoint here."""
+    content, `result` a tool result that may be marked unasked, `explicit` that the caller asked for a breakpoint here.
+    """
 
     target: JsonDict
     kind: Literal["tool", "system", "message"]
     text: bool = False
     explicit: bool = False
+    result: bool = False
 
 
 def ephemeral(retention: CacheRetention, *, ttl: bool = True) -> JsonDict | None:
@@ -44,36 +56,88 @@ def ephemeral(retention: CacheRetention, *, ttl: bool = True) -> JsonDict | None
     return {"type": "ephemeral", "ttl": "1h"} if ttl and retention == "long" else {"type": "ephemeral"}
 
 
+def has_breakpoints(request: LlmRequest) -> bool:
+    """Whether the caller set a breakpoint anywhere in what is said."""
+    said = [request.system, *(m.content for m in request.messages if not isinstance(m, CustomMessage))]
+    parts = [part for content in said if content and not isinstance(content, str) for part in content]
+    return any(getattr(part, "cache_breakpoint", False) for part in parts)
+
+
 def place_markers(
-    slots: Iterable[Slot], marker: Mapping[str, Any], *, key: str = "cache_control", limit: int = MAX_MARKERS
+    slots: Iterable[Slot], marker: Mapping[str, Any], extra_body: Mapping[str, Any] | None = None
 ) -> tuple[str, ...]:
-    """Put the marker where the rule says, and tell what it left out. Targets that hold one count and keep it."""
-    slots = list(slots)
-    free = [slot for slot in slots if key not in slot.target]
-    room = max(0, limit - (len(slots) - len(free)))
+    """Put the marker where Anthropic's rule says, and tell what was left out. `extra_body` is the caller's own."""
+    # Anthropic refuses a marker on a tool that is loaded later.
+    slots = [slot for slot in slots if not (slot.kind == "tool" and slot.target.get("defer_loading"))]
+    automatic = _said(extra_body, MARKER)
+    free = [slot for slot in slots if not _said(slot.target, MARKER)]
+    room = max(0, MAX_MARKERS - (len(slots) - len(free)) - bool(automatic))
     asked = [slot for slot in free if slot.explicit]
     chosen = [slot for slot in free if slot.kind == "system" and slot.text][:1]
     chosen += [slot for slot in free if slot.kind == "tool"][-1:]
     chosen = chosen[:room]
     if any(slot.explicit for slot in slots):
         wanted = [slot for slot in asked if slot not in chosen]
+    elif automatic:
+        wanted = []
     else:
-        wanted = [slot for slot in free if slot.kind == "message" and slot.text][-1:]
+        said = [slot for slot in free if slot.kind == "message" and (slot.text or slot.result)]
+        wanted = [slot for slot in said if slot.text][-1:] + [slot for slot in said[-1:] if slot.result]
     left_out = max(0, len(wanted) - (room - len(chosen)))
-    for slot in (*chosen, *wanted[left_out:]):
-        slot.target[key] = dict(marker)
-    return _left_out(left_out if asked else 0, f"{limit} markers")
+    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, automatic)
+    return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))
 
 
-def place_last_marker(
-    slots: Iterable[Slot], marker: Mapping[str, Any], *, key: str = "cache_control"
+def _write(
+    slots: Sequence[Slot], ours: Sequence[Slot], marker: Mapping[str, Any], automatic: Mapping[str, Any]
 ) -> tuple[str, ...]:
+    """Write the markers, each for as long as the caller's own leave it: Anthropic refuses one of an hour behind one of
+    five minutes, and one on the last block that lasts another time than the automatic one (WIRE 4b)."""
+    own = [*[_said(slot.target, MARKER) for slot in slots], automatic]
+    hours = [_is_hour(marker) if marker else None for marker in own]
+    wish = _is_hour(marker)
+    moved = False
+    for place, slot in enumerate(slots):
+        if slot in ours:
+            hour = wish
+            if False in hours[:place]:
+                hour = False
+            elif True in hours[place + 1 :]:
+                hour = True
+            elif automatic and place == len(slots) - 1:
+                hour = False
+            slot.target[MARKER] = {**marker, "ttl": "1h"} if hour else {k: v for k, v in marker.items() if k != "ttl"}
+            moved = moved or hour != wish
+    note = "cache markers last as long as the caller's own let them: those of an hour come before those of five minutes"
+    return (note,) if moved else ()
+
+
+def _is_hour(marker: Mapping[str, Any]) -> bool:
+    return marker.get("ttl") == "1h"
+
+
+def place_last_marker(slots: Iterable[Slot], marker: Mapping[str, Any]) -> tuple[str, ...]:
     """Put the one marker of a request where Gemini's rule says, and tell of the breakpoints that have none."""
     slots = list(slots)
     asked = [slot for slot in slots if slot.explicit]
     for slot in (asked or [slot for slot in slots if slot.kind == "message" and slot.text])[-1:]:
-        slot.target[key] = dict(marker)
+        slot.target[MARKER] = dict(marker)
     return _left_out(len(asked) - 1, "one marker")
+
+
+def place_breakpoints(targets: Sequence[JsonDict], extra_body: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Mark these parts as OpenAI's breakpoints, the latest as far as one request writes them, and tell of the others.
+    `extra_body` is the caller's own: it may turn the automatic one off."""
+    automatic = _said(extra_body, "prompt_cache_options").get("mode") != "explicit"
+    left_out = max(0, len(targets) - MAX_MARKERS + automatic)
+    for target in targets[left_out:]:
+        target["prompt_cache_breakpoint"] = {"mode": "explicit"}
+    return _left_out(left_out, f"{MAX_MARKERS - 1} beside the automatic one" if automatic else f"{MAX_MARKERS}")
+
+
+def _said(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    found: Any = (data or {}).get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _left_out(count: int, room: str) -> tuple[str, ...]:

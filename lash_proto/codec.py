@@ -88,12 +88,12 @@ class Auth(Protocol):
 class Route:
     """Where calls go and in which dialect; on a handle's route for pictures the codec is an ImageCodec.
 
-    `headers` are the route's own, below the codec's and the caller's; `headers_for` makes more of a request. `hints`
-    are added to what a refusal says, by its status.
+    `headers` are the route's own, below the codec's and the caller's; `headers_for` makes more of a request and the
+    model it goes to. `hints` are added to what a refusal says, by its status.
     """
 
     base_url: str
     codec: Codec
     headers: tuple[tuple[str, str], ...] = ()
-    headers_for: Callable[[Any], tuple[tuple[str, str], ...]] | None = None
+    headers_for: Callable[[Any, ModelSpec], tuple[tuple[str, str], ...]] | None = None
     hints: Mapping[int, str] = field(factory=dict[int, str])

@@ -23,8 +23,7 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 @frozen(weakref_slot=False)
 class TargetRules:
-    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4, 12.5). Kinds of parts go by the
-    word of their JSON form."""
+    """What servers of a dialect take of a conversation that began elsewhere (WIRE 12.4)."""
 
     id: re.Pattern[str]
     """Call ids that are taken as they are."""
@@ -37,19 +36,19 @@ class TargetRules:
     """Mistral's ids: nine letters and digits."""
     name_length: int = 64
     not_in_name: re.Pattern[str] = _NOT_PLAIN
-    user_parts: frozenset[str] = frozenset({"text", "image", "document", "audio"})
-    result_parts: frozenset[str] = frozenset({"text", "image", "document"})
     custom_calls: bool = False
     """Whether calls whose argument is free text are known; else it becomes the argument `input`."""
     demoted_reasoning: bool = True
     own_reasoning: bool = False
     """Whether reasoning without an origin, the app's own, has a place."""
+    signed_reasoning: bool = False
+    """Whether it has one where it is signed, or redacted."""
 
     def call_id(self, id: str) -> str:
         """The id as it is where it is taken, else the same other one each time."""
         if self.id.fullmatch(id):
             return id
-        digest = hashlib.sha256(id.encode("utf-8", "replace")).digest()
+        digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
         if self.nine:
             number = int.from_bytes(digest, "big")
             return "".join([_ALPHABET[number // 62**place % 62] for place in range(9)])
@@ -69,26 +68,23 @@ _CHAT_RULES: Final = TargetRules(
     name=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     id_length=40,
     id_digest=8,
-    result_parts=frozenset({"text", "image"}),
 )
 _RESPONSES_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
-    user_parts=frozenset({"text", "image", "document"}),
     custom_calls=True,
 )
 _ANTHROPIC_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
     name_length=128,
-    user_parts=frozenset({"text", "image", "document"}),
+    signed_reasoning=True,
 )
 _GOOGLE_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}"),
     name_length=128,
     not_in_name=re.compile(r"[^A-Za-z0-9_.:-]"),
-    result_parts=frozenset({"text", "image", "document", "audio"}),
     own_reasoning=True,
 )
 
@@ -127,6 +123,8 @@ class ChatCompat(Value):
     tag: ClassVar = ("type", "chat_compat")
     finish_reason_required: bool = True
     """False: the server may end a whole answer without a finish_reason (WIRE 12.1)."""
+    bare_400_is_overflow: bool = False
+    """A 400 without a body means that the prompt is too long (Cerebras, WIRE 12.3); others mean anything by it."""
     reasoning_in_output: bool = True
     """False: `completion_tokens` leaves the reasoning tokens out, as xAI's does (WIRE 2e)."""
     system_role: Literal["system", "developer"] = "system"
@@ -143,13 +141,16 @@ class ChatCompat(Value):
     `{"$var": "thinking.enabled"}` is true or false, "thinking.effort" the server's word for the level (for off only one
     from `effort_words`), "thinking.budget" the tokens; with `"omit_when_off": True` it is left out at off."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our levels where they differ; None for a level that it does not have. The format
-    "ant-ling" has only those that stand here."""
+    """The server's words for our levels where they differ; None for a level that it does not have. An empty word is
+    said by sending nothing (in the format "openai"); the format "ant-ling" has only those that stand here."""
     effort_beside_thinking: bool = False
     """Whether a format that switches thinking on takes `reasoning_effort` beside the switch."""
     budget_field: str | None = None
     """The field for a reasoning budget: `thinking_budget` (Qwen), `thinking_token_budget` (vLLM),
     `thinking_budget_tokens` (llama.cpp)."""
+    show_reasoning: Mapping[str, Any] | None = None
+    """The body fields by which `expose_thinking` asks for readable reasoning; `{}`: the server shows it unasked. None:
+    there is no such field, which is noted."""
     replay_reasoning: bool = True
     """False: the server refuses to be told its own reasoning again, as DeepSeek's R1 did (WIRE 2h)."""
     reasoning_as_text: bool = False
@@ -176,8 +177,9 @@ class ChatCompat(Value):
     """Whether there are custom tools, with grammars or without."""
     json_schema: bool = True
     """False: of structured output the server has only `json_object` (DeepSeek)."""
-    seed: bool = True
-    """Whether there is a `seed`; DeepSeek has none (WIRE 2h)."""
+    refuses: tuple[str, ...] = ()
+    """Body fields that the server refuses (WIRE 2h): to need one is an UnsupportedRequest, and `store: false` is left
+    out."""
     prompt_cache_key: bool = True
     """Whether `session_id` is sent as `prompt_cache_key`."""
     cache_marks: Literal["openai", "anthropic", "gemini"] | None = None
@@ -239,7 +241,8 @@ class ResponsesCompat(Value):
     custom_tools: bool = True
     """Whether there are custom tools, with grammars or without."""
     effort_words: Mapping[str, Any] | None = None
-    """The server's words for our reasoning levels where they differ; None for a level that it does not have."""
+    """The server's words for our reasoning levels where they differ; None for a level that it does not have, an empty
+    one for a level that is said by sending nothing."""
     min_output_tokens: int = 16
     """The smallest `max_output_tokens` that the server takes; a smaller cap is raised to it (WIRE 1b)."""
     prompt_cache_key: bool = True
@@ -294,9 +297,13 @@ class AnthropicCompat(Value):
     """False: a front may cut `message_stop`; a `message_delta` with a stop reason is then the end (WIRE 12.1)."""
     adaptive_thinking: bool = True
     """False: the model knows thinking budgets only, so a level becomes one (Claude 4.5 and older)."""
+    budget_thinking: bool = True
+    """False: the model refuses thinking budgets (Claude 4.7 and newer, WIRE 4b)."""
     effort_words: Mapping[str, Any] | None = None
     """The server's words for our reasoning levels where they differ; None for a level that it does not have, as "off"
     of a model that always thinks."""
+    efforts_without_thinking: tuple[str, ...] | None = None
+    """The efforts that go together with thinking switched off; None: all. Opus 5 refuses xhigh and max (WIRE 4b)."""
     sampling: bool = True
     """False: the model refuses `temperature`, `top_p` and `top_k`, as Claude 4.7 and newer do (WIRE 4b)."""
     empty_signature_allowed: bool = False

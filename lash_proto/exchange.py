@@ -244,7 +244,7 @@ class Exchange:
         headers = merge_headers(
             {"user-agent": USER_AGENT, "accept-encoding": "identity"},
             route.headers,
-            route.headers_for(self.request) if route.headers_for is not None else (),
+            route.headers_for(self.request, self.model) if route.headers_for is not None else (),
             http.headers,
             self._credentials(),
             options.get("extra_headers") or {},
@@ -323,6 +323,9 @@ class Exchange:
                 self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
         if decoder.ended and not self._draining:
             return self._drain(decoder, events, now)
+        if events and self.wake_at is not None and now >= self.wake_at:
+            # Nobody wakes a machine as long as there is news for it, and news without end would outrun the deadline.
+            return [*events, *self._woke(Woke(), now)]
         return events
 
     def _is_thinking(self, events: list[Any]) -> bool:

@@ -186,7 +186,7 @@ _OVERFLOW = re.compile(
     r"|maximum context length is \d"
     r"|exceeds the maximum allowed input length of \d"
     r"|input \([\d,]+ tokens\) is longer than the model's context length"
-    r"|exceeds the limit of \d"
+    r"|(?:prompt|input|tokens?)\b.{0,60}exceeds the limit of \d"
     r"|exceeds the available context size"
     r"|greater than the context length"
     r"|context window exceeds limit"
@@ -197,11 +197,15 @@ _OVERFLOW = re.compile(
     r"|range of input length should be"
     r"|context[_ ]length[_ ]exceeded"
     r"|input length and `?max_tokens`? exceed context limit"
+    r"|but the configured context size is \d"
     r"|too many tokens"
     r"|token limit exceeded",
     re.IGNORECASE,
 )
-_NOT_OVERFLOW = re.compile(r"rate.?limit|too many requests|throttling|tokens per minute|\btpm\b|quota", re.IGNORECASE)
+_NOT_OVERFLOW = re.compile(
+    r"rate.?limit|too many requests|throttling|service unavailable:|tokens per (?:min|hour|day)|\btpm\b|quota",
+    re.IGNORECASE,
+)
 _HARD_QUOTA = re.compile(
     r"credit balance is too low|\blimit: 0\b|out of extra usage|monthly spend limit", re.IGNORECASE
 )

@@ -12,23 +12,27 @@ Decisions.
   without one; a result that comes later, or twice, or to no call, is left out (they are refused too).
 - Ids and names of calls are made fit by the target's rule, in call and result alike; an id that was used before gets
   another, because some servers begin to count anew in every turn and Anthropic refuses an id used twice.
-- What the target takes is data (`TargetRules`, from the compat object); whether it sees is for the host to know.
+- What the target takes of ids, names and reasoning is data (`TargetRules`, from the compat object), and which kinds of
+  input a model takes is for its host to know. Whether a part can be said at all (a picture of this type, a document by
+  its URL) the target's encoder is asked, so that the two cannot disagree: what it refuses is told in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
 from .compat import ChatCompat, TargetRules
+from .errors import UnsupportedRequest
 from .messages import (
     AssistantMessage,
     AudioPart,
     CustomMessage,
     DocumentPart,
     ImagePart,
+    LlmRequest,
     Message,
     OpaquePart,
     Origin,
@@ -40,18 +44,19 @@ from .messages import (
     UserMessage,
 )
 from .models import KINDS, ModelSpec
+from .placeholders import IMAGE_OMITTED, TOOL_IMAGE_OMITTED, MediaPart, put_placeholder
 
 if TYPE_CHECKING:
     from .codec import Codec, Route
     from .providers.handle import ProviderHandle
+
+M = TypeVar("M", bound=Message)
 
 ReasoningPolicy: TypeAlias = Literal["drop", "tagged", "text"]
 """What becomes of reasoning from elsewhere: nothing, text in `<thinking>` tags, or plain text."""
 
 NO_RESULT: Final = "No result provided"
 """What a call is answered with that nobody answered."""
-IMAGE_OMITTED: Final = "(image omitted: model does not support images)"
-TOOL_IMAGE_OMITTED: Final = "(tool image omitted: model does not support images)"
 
 
 @frozen(weakref_slot=False)
@@ -90,15 +95,25 @@ def handoff(
     pictures what is not written there.
     """
     codec, spec = _target(to, model)
-    rules = _rules(codec, spec)
-    kinds = {"text", *(KINDS if spec.inputs is None else spec.inputs)}
+    kinds = set(KINDS if spec.inputs is None else spec.inputs)
     if sees is not None:
         kinds = kinds | {"image"} if sees else kinds - {"image"}
-    rules = evolve(rules, user_parts=rules.user_parts & kinds, result_parts=rules.result_parts & kinds)
-    passage = _Passage(getattr(codec, "provider", None), codec.api, spec.id, rules, reasoning)
+    passage = _Passage(codec, evolve(spec, inputs=None), _rules(codec, spec), frozenset(kinds), reasoning)
     for index, message in enumerate(messages):
         passage.add(index, message)
     return Handoff(tuple(passage.messages), tuple(passage.report))
+
+
+def _with(message: M, **changes: Any) -> M:
+    """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
+    made = evolve(message, **changes)
+    return message if made == message else made
+
+
+def _is_blank(content: str | tuple[Part, ...]) -> bool:
+    if isinstance(content, str):
+        return not content.strip()
+    return all(isinstance(part, TextPart) and not part.text.strip() for part in content)
 
 
 def _target(to: Any, model: str | ModelSpec) -> tuple[Any, ModelSpec]:
@@ -130,10 +145,10 @@ class _Call:
 class _Passage:
     """One conversation on its way."""
 
-    provider: str | None
-    api: str
-    model: str
+    codec: Any
+    spec: ModelSpec
     rules: TargetRules
+    kinds: frozenset[str]
     reasoning: ReasoningPolicy
     messages: list[Message] = field(factory=list[Message], init=False)
     report: list[Loss] = field(factory=list[Loss], init=False)
@@ -141,6 +156,8 @@ class _Passage:
     _open: list[_Call] = field(factory=list[_Call], init=False)
     _used: set[str] = field(factory=set[str], init=False)
     _others: set[str] = field(factory=set[str], init=False)  # those of them that the target did not give
+    _numbers: dict[str, int] = field(factory=dict[str, int], init=False)  # how often an id came that was in use
+    _gone: set[str] = field(factory=set[str], init=False)  # ids of blocks that were left out
     _at: int = field(default=0, init=False)
 
     def add(self, index: int, message: Message) -> None:
@@ -160,10 +177,12 @@ class _Passage:
         self.report.append(Loss(self._at, part_index, what, why))
 
     def _is_native(self, origin: Origin | None) -> bool:
-        return origin is not None and origin.is_native(self.provider, self.api, self.model)
+        return origin is not None and not self._is_foreign(origin)
 
     def _is_foreign(self, origin: Origin | None) -> bool:
-        return origin is not None and not origin.is_native(self.provider, self.api, self.model)
+        if origin is None:
+            return False
+        return not origin.is_native(getattr(self.codec, "provider", None), self.codec.api, self.spec.id)
 
     # --- calls and results -------------------------------------------------------------------------------------------
 
@@ -185,10 +204,27 @@ class _Passage:
             return
         call.answered = not call.native
         name = message.name if call.native or message.name is None else call.name
-        content = self._content(message.content, self.rules.result_parts, TOOL_IMAGE_OMITTED)
-        self.messages.append(evolve(message, tool_call_id=call.id, name=name, content=content))
+        content = self._content(message, TOOL_IMAGE_OMITTED)
+        self.messages.append(_with(message, tool_call_id=call.id, name=name, content=content))
 
-    def _call(self, part: ToolCallPart, index: int) -> ToolCallPart:
+    def _call(self, part: ToolCallPart, index: int, fresh: dict[str, list[_Call]]) -> ToolCallPart:
+        """The call as it is handed on, noted in `fresh` under the id it came with."""
+        native = self._is_native(part.origin)
+        made = self._own_call(part) if native else self._others_call(part, index)
+        call = _Call(made.id, made.name, native)
+        fresh.setdefault(part.id, []).append(call)
+        self._used.add(made.id)
+        if not native:
+            self._others.add(made.id)
+            self._open.append(call)
+        return made
+
+    def _own_call(self, part: ToolCallPart) -> ToolCallPart:
+        """A call that it made."""
+        # Where another's call has come to bear its id, it is this one that can still be told another.
+        return evolve(part, id=self._unused(part.id)) if part.id in self._others else part
+
+    def _others_call(self, part: ToolCallPart, index: int) -> ToolCallPart:
         """A call that the target did not make."""
         id = self._unused(part.id)
         name = self.rules.tool_name(part.name)
@@ -204,71 +240,82 @@ class _Passage:
     def _unused(self, id: str) -> str:
         """The id by the target's rule, or one made of it where that is in use."""
         found = self.rules.call_id(id)
-        number = 1
         while found in self._used:
-            number += 1
+            self._numbers[id] = number = self._numbers.get(id, 1) + 1
             found = self.rules.call_id(f"{id}#{number}")
         return found
-
-    def _note_call(self, given: str, part: ToolCallPart, fresh: dict[str, list[_Call]], *, native: bool) -> None:
-        call = _Call(part.id, part.name, native)
-        fresh.setdefault(given, []).append(call)
-        self._used.add(part.id)
-        if not native:
-            self._others.add(part.id)
-            self._open.append(call)
 
     # --- what the user and the tools say -----------------------------------------------------------------------------
 
     def _user(self, message: UserMessage) -> None:
-        content = self._content(message.content, self.rules.user_parts, IMAGE_OMITTED)
-        if content or not message.content:
-            self.messages.append(evolve(message, content=content))
+        made = _with(message, content=self._content(message, IMAGE_OMITTED))
+        if message.content and not made.content:
+            return  # each of its parts is in the report
+        why = self._refusal(made) if _is_blank(made.content) else None
+        if why is None:
+            self.messages.append(made)
+        else:
+            self._lose(None, "user message", why)
 
-    def _content(self, content: str | tuple[Part, ...], kinds: frozenset[str], no_image: str) -> str | tuple[Part, ...]:
-        if isinstance(content, str):
-            return content
+    def _content(self, message: UserMessage | ToolResultMessage, no_image: str) -> str | tuple[Part, ...]:
+        if isinstance(message.content, str):
+            return message.content
         made: list[Part] = []
-        dark = False  # the part before was a picture that became a placeholder, which stands for this one too
-        for index, part in enumerate(content):
-            was_dark, dark = dark, False
-            if isinstance(part, OpaquePart):
-                if self._is_foreign(part.origin):
-                    self._lose(index, part.type, "it is another provider's or model's own")
-                    continue
+        for index, part in enumerate(message.content):
+            if isinstance(part, TextPart):
+                made.append(self._text(part, index))
             elif isinstance(part, ReasoningPart):
                 made += self._thought(part, index)
-                continue
-            elif isinstance(part, (ImagePart, DocumentPart, AudioPart)):
-                why = self._why_not(part, kinds)
-                if why is not None:
-                    self._lose(index, part.tag[1], why)
-                    dark = isinstance(part, ImagePart)
-                    if not (dark and was_dark):
-                        made.append(_told(part, no_image))
-                    continue
-            elif isinstance(part, TextPart):
-                made.append(self._text(part, index))
-                continue
-            made.append(self._own(part))
+            elif (why := self._why_not(part, message)) is None:
+                made.append(self._own(part))
+            else:
+                self._lose(index, part.type if isinstance(part, OpaquePart) else part.tag[1], why)
+                if isinstance(part, MediaPart):
+                    put_placeholder(made, part, no_image if part.tag[1] not in self.kinds else "(image omitted)")
         return tuple(made)
 
-    def _why_not(self, part: ImagePart | DocumentPart | AudioPart, kinds: frozenset[str]) -> str | None:
-        """Why the target cannot be given it, None where it can."""
-        if part.tag[1] not in kinds:
-            return f"the target takes no {part.tag[1]} there"
-        held = part.data is not None or part.url is not None or isinstance(part, AudioPart)
-        if (
-            not held
-            and self._is_foreign(part.origin)
-            and not (isinstance(part, DocumentPart) and part.text is not None)
-        ):
-            return "another provider holds it"
+    def _why_not(self, part: Part, message: UserMessage | ToolResultMessage) -> str | None:
+        """Why the target cannot be given a part of this message, None where it can."""
+        if isinstance(part, OpaquePart):
+            if self._is_foreign(part.origin):
+                return "it is another provider's or model's own"
+            if any(isinstance(value, str) and value in self._gone for value in part.data.values()):
+                return "what it answers was left out"  # the output of a shell, say, or leave to make a call
+        if isinstance(part, MediaPart) and part.tag[1] not in self.kinds:
+            return f"the model takes no {part.tag[1]}"
+        own = self._own(part)
+        held = isinstance(part, (ImagePart, DocumentPart)) and part.file_id != own.file_id
+        if isinstance(part, (ImagePart, AudioPart)) and part.data:
+            own = evolve(own, data=part.data[:1])  # no encoder looks into them
+        why = self._refusal(evolve(message, content=(own,)))
+        return "another provider holds it" if why is not None and held else why
+
+    def _refusal(self, message: UserMessage | ToolResultMessage) -> str | None:
+        """The rule by which the target's encoder refuses a message, None where it does not."""
+        asked: list[Message] = [message]
+        if isinstance(message, ToolResultMessage):
+            asked = [AssistantMessage([ToolCallPart(message.tool_call_id, message.name or "tool")]), message]
+        try:
+            self.codec.encode(LlmRequest(asked), self.spec)
+        except UnsupportedRequest as error:
+            return error.rule
         return None
 
     def _own(self, part: Any) -> Any:
-        """The part without what only another provider understands."""
-        return evolve(part, origin=None, provider_data=None) if self._is_foreign(part.origin) else part
+        """The part without what only another provider understands or holds."""
+        origin: Origin | None = part.origin
+        if origin is None or not self._is_foreign(origin):
+            return part
+        if isinstance(part, (ImagePart, DocumentPart)) and not self._is_at_the_targets(origin):
+            part = evolve(part, file_id=None)
+        return evolve(part, origin=None, provider_data=None)
+
+    def _is_at_the_targets(self, origin: Origin) -> bool:
+        """Whether the provider is the same, if not the model: it holds the same files."""
+        provider = getattr(self.codec, "provider", None)
+        if provider is None or origin.provider is None:
+            return bool(origin.api == self.codec.api)
+        return bool(origin.provider == provider)
 
     # --- what the model said -----------------------------------------------------------------------------------------
 
@@ -276,64 +323,59 @@ class _Passage:
         origins = [part.origin for part in message.content]
         native = any(self._is_native(origin) for origin in origins) and not any(map(self._is_foreign, origins))
         fresh: dict[str, list[_Call]] = {}
-        if native:
-            content = [self._own_said(part, fresh) for part in message.content]
-            self.messages.append(evolve(message, content=content))
-        elif message.stop_reason in ("error", "aborted") or message.error is not None:
+        if not native and (message.stop_reason in ("error", "aborted") or message.error is not None):
             fresh = {part.id: [] for part in message.content if isinstance(part, ToolCallPart)}
+            for part in message.content:
+                self._note_gone(part)
             self._lose(None, "assistant message", "it was aborted" if message.stop_reason == "aborted" else "it failed")
         else:
-            content = [made for i, part in enumerate(message.content) for made in self._said(part, i, fresh)]
-            if content or not message.content:
-                self.messages.append(evolve(message, content=content))
+            made: list[Part] = []
+            for index, part in enumerate(message.content):
+                self._say(made, part, index, fresh)
+            if made or not message.content:
+                self.messages.append(_with(message, content=made))
         self._calls |= fresh
 
-    def _own_said(self, part: Part, fresh: dict[str, list[_Call]]) -> Part:
-        """A part of a message that is the target's own."""
-        if not isinstance(part, ToolCallPart):
-            return part
-        # Where another's call has come to bear its id, it is this one that can still be told another.
-        made = evolve(part, id=self._unused(part.id)) if part.id in self._others else part
-        self._note_call(part.id, made, fresh, native=True)
-        return made
-
-    def _said(self, part: Part, index: int, fresh: dict[str, list[_Call]]) -> Iterable[Part]:
-        """What becomes of a part of a message that is not all the target's own."""
+    def _say(self, made: list[Part], part: Part, index: int, fresh: dict[str, list[_Call]]) -> None:
+        """Add what becomes of a part of an assistant message."""
         if isinstance(part, ToolCallPart):
-            if self._is_native(part.origin):
-                return (self._own_said(part, fresh),)
-            made = self._call(part, index)
-            self._note_call(part.id, made, fresh, native=False)
-            return (made,)
-        if isinstance(part, TextPart):
-            return (self._text(part, index),)
-        if isinstance(part, ReasoningPart):
-            return self._thought(part, index)
-        if isinstance(part, OpaquePart):
-            if not self._is_foreign(part.origin):
-                return (part,)
+            made.append(self._call(part, index, fresh))
+        elif isinstance(part, TextPart):
+            made.append(self._text(part, index))
+        elif isinstance(part, ReasoningPart):
+            made += (part,) if self._has_a_place(part) else self._thought(part, index)
+        elif isinstance(part, OpaquePart) and self._is_foreign(part.origin):
             self._lose(index, part.type, "it is another provider's or model's own")
-            return ()
-        if isinstance(part, (ImagePart, DocumentPart, AudioPart)) and not self._is_native(part.origin):
+            self._note_gone(part)
+        elif isinstance(part, MediaPart) and not self._is_native(part.origin):
             self._lose(index, part.tag[1], "only the model that made it can be told that it did")
-            return (_told(part, "(image omitted)"),)
-        return (self._own(part),)
+            put_placeholder(made, part, "(image omitted)")
+        else:
+            made.append(self._own(part))
+
+    def _note_gone(self, part: Part) -> None:
+        if isinstance(part, OpaquePart):
+            self._gone |= {part.data[key] for key in ("id", "call_id") if isinstance(part.data.get(key), str)}
 
     def _text(self, part: TextPart, index: int) -> TextPart:
         if part.origin is None or not self._is_foreign(part.origin):
             return part
         if part.citations:
             self._lose(index, "citations", "they are in another provider's form")
-        phase = part.phase if part.origin.api == self.api else None
+        phase = part.phase if part.origin.api == self.codec.api else None
         if phase != part.phase:
             self._lose(index, "phase", "the target has no word for it")
         return evolve(part, phase=phase, citations=(), origin=None, provider_data=None)
 
+    def _has_a_place(self, part: ReasoningPart) -> bool:
+        """Whether the model can be told that it thought so: the target's own thoughts, the app's where they may be."""
+        if part.origin is not None:
+            return self._is_native(part.origin)
+        signed = self.rules.signed_reasoning and not {"signature", "data"}.isdisjoint(part.provider_data or ())
+        return signed or self.rules.own_reasoning
+
     def _thought(self, part: ReasoningPart, index: int) -> tuple[Part, ...]:
-        """Reasoning from elsewhere as the policy says; the target's and the app's own where it has a place."""
-        owned = part.origin is None and (self.rules.own_reasoning or part.provider_data is not None)
-        if owned or self._is_native(part.origin):
-            return (part,)
+        """Reasoning as the policy says."""
         if not part.text.strip():
             self._lose(index, "reasoning", "it has no text that another model could read")
         elif not self.rules.demoted_reasoning:
@@ -343,13 +385,3 @@ class _Passage:
         else:
             return (TextPart(f"<thinking>{part.text}</thinking>" if self.reasoning == "tagged" else part.text),)
         return ()
-
-
-def _told(part: ImagePart | DocumentPart | AudioPart, no_image: str) -> TextPart:
-    """What is said in the place of a part that cannot be given: its own words where it has some."""
-    if isinstance(part, ImagePart):
-        return TextPart(no_image, part.cache_breakpoint)
-    if isinstance(part, DocumentPart):
-        name = f" {part.name!r}" if part.name else ""
-        return TextPart(part.text or f"(document{name} omitted)", part.cache_breakpoint)
-    return TextPart(part.transcript or "(audio omitted)")

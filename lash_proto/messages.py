@@ -300,7 +300,7 @@ class ProviderOptions(Value):
     cache_retention: CacheRetention | Unset = UNSET
     """How long the provider is to keep the prompt cached. Default short."""
     reasoning: ReasoningLevel | int | Unset | None = UNSET
-    """A level, or a budget in tokens, or None: the provider's own default. Default None."""
+    """A level, or a budget in tokens (0 is "off"), or None: the provider's own default. Default None."""
     expose_thinking: bool | Unset = UNSET
     """Ask for readable reasoning where the provider would keep it to itself. Default False."""
     parallel_tool_calls: bool | Unset | None = UNSET

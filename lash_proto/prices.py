@@ -228,13 +228,17 @@ def prices_from_genai_prices(model: str, provider: str, *, at: float) -> Prices:
     `provider` is a name there: "anthropic", "openai", "google", "openrouter"... `at` is in seconds since the epoch:
     some prices begin on a day, or depend on the hour. The data that came with the package is read, and no network.
     Raises LookupError where provider or model is not known there, where the model is not sold by the token, and where
-    it prices apart what usage does not count, as pictures; ImportError without the package.
+    it prices apart what usage does not count, as pictures, or each request; ImportError without the package.
     """
     known = _known(model, provider)
     prices: dict[str, Any] = known.get_prices(datetime.fromtimestamp(at, UTC)).__dict__
     told = {key: price for key, price in prices.items() if key.endswith("_mtok") and price is not None}
     if not told.keys() >= {"input_mtok", "output_mtok"}:
         raise LookupError(f"genai-prices: {provider} sells {model} in other ways than by tokens of input and output")
+    if prices.get("requests_kcount"):
+        raise LookupError(
+            f"genai-prices: {provider} takes a fee for each request of {model}, and usage does not count it"
+        )
     for key in sorted(told.keys() - _GENAI_PRICES.keys()):
         if told[key] != told.get(_PART_OF[key.partition("_")[0]]):
             raise LookupError(f"genai-prices: {provider} prices {key} of {model} apart, and usage does not count it")

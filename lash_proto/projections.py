@@ -4,22 +4,25 @@ Decisions. A projection never narrows what a reply may be, with three exceptions
 come as null where there are no optional ones, an object takes no keys but those it names, and a schema with
 `properties` is one of objects. What the dialect lacks and the server can do without is left out and reported; what
 would change the meaning is refused. References stay where the dialect takes them. A schema that fits goes out as it is.
+
+Without strict a schema is the server's to judge, but for what makes it refuse the request whatever the mode: the root
+of a tool's parameters, and OpenAI's patterns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from attrs import Factory, define, frozen
 
 from .errors import UnsupportedRequest
-from .shapes import step
+from .fitting import LISTS, MAPS, ONES, Schema, lookup, step, takes_null
 from .values import MAX_DEPTH, Json, JsonDict
 
 Dialect: TypeAlias = Literal["openai", "anthropic", "google", "google-openapi"]
 Purpose: TypeAlias = Literal["tool", "output"]
-Schema: TypeAlias = Mapping[str, Any]
 
 
 @frozen
@@ -40,16 +43,19 @@ def project(
     the place as a JSON Pointer, for what cannot be said (WIRE 1b, 4b, 5b; the vendors' pages on structured
     output).
     """
-    if dialect in ("openai", "anthropic") and not strict and (dialect == "openai" or purpose == "tool"):
-        return _root_of_tool(schema, dialect, where) if purpose == "tool" else Projection(schema)
     work = _Work(schema, where)
-    work.check(schema, "", 0)
-    if dialect == "google":
-        made = work.without_const(schema, "")
-    elif dialect == "google-openapi":
-        return Projection(work.openapi(schema, "", 0), work.lines())
+    if dialect in ("openai", "anthropic") and not strict and (dialect == "openai" or purpose == "tool"):
+        made: Schema = work.everywhere(schema, work.without_lookaround) if dialect == "openai" else schema
+        if purpose == "tool":
+            made = work.loose_root(made, dialect)
     else:
-        made = work.root(_OPENAI if dialect == "openai" else _ANTHROPIC, purpose)
+        check_schema(schema, where)
+        if dialect == "google":
+            made = work.everywhere(schema, work.without_const)
+        elif dialect == "google-openapi":
+            return Projection(work.openapi(schema, "", 0), work.lines())
+        else:
+            made = work.root(_OPENAI if dialect == "openai" else _ANTHROPIC, purpose)
     changes = work.lines()
     return Projection(made if changes else schema, changes)
 
@@ -58,18 +64,6 @@ def no_parameters(*, strict: bool) -> JsonDict:
     """The schema of a tool that takes nothing, for servers that want one."""
     made: JsonDict = {"type": "object", "properties": {}}
     return {**made, "additionalProperties": False} if strict else made
-
-
-def _root_of_tool(schema: Schema, dialect: Dialect, where: str) -> Projection:
-    """Parameters that nobody holds the model to: only their root has to be an object's."""
-    missing: JsonDict = {"type": "object", "properties": {}} if dialect == "openai" else {"type": "object"}
-    made: JsonDict = {**missing, **schema}
-    if made["type"] != "object":
-        raise UnsupportedRequest(where, "the schema must be of an object")
-    if dialect == "anthropic":
-        _refuse_choice(schema, where)
-    added = [key for key in missing if key not in schema]
-    return Projection(made, (f"{where}: {' and '.join(added)} put in",)) if added else Projection(schema)
 
 
 def _refuse_choice(schema: Schema, where: str) -> None:
@@ -90,6 +84,10 @@ class _Rules:
     formats: frozenset[str]
     optional: bool
     """Whether a property may be left out."""
+    recursive: bool
+    """Whether a schema may refer to itself."""
+    unmatched: re.Pattern[str]
+    """What a `pattern` may not have in it."""
     told: frozenset[str]
     """Keys that go into the description where they are not taken, as the vendor's own SDK has it."""
 
@@ -103,11 +101,16 @@ _SHARED: Final = _words(
     " format minItems"
 )
 _FORMATS: Final = _words("date-time time date duration email hostname ipv4 ipv6 uuid")
+# "Invalid JSON schema: regex lookaround is not supported", says OpenAI of any tool, strict or not (pydantic-ai #5508,
+# vercel/ai #16021). Pydantic writes it for a Decimal, zod for an e-mail address.
+_LOOKAROUND: Final = re.compile(r"\(\?<?[=!]")
 _OPENAI: Final = _Rules(
     "strict mode",
     _SHARED | _words("multipleOf maximum minimum exclusiveMaximum exclusiveMinimum maxItems"),
     _FORMATS,
     optional=False,
+    recursive=True,
+    unmatched=_LOOKAROUND,
     told=frozenset(),
 )
 _ANTHROPIC: Final = _Rules(
@@ -115,9 +118,14 @@ _ANTHROPIC: Final = _Rules(
     _SHARED | _words("const default"),
     _FORMATS | {"uri"},
     optional=True,
+    # "Circular reference detected in schema definitions: N -> N. Self-referencing or mutually-referencing definitions
+    # are not supported."
+    recursive=False,
+    # No word boundaries and back references either, says the page on structured outputs.
+    unmatched=re.compile(_LOOKAROUND.pattern + r"|\\[bB1-9]"),
     told=_words(
         "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems uniqueItems"
-        " minContains maxContains minProperties maxProperties format"
+        " minContains maxContains minProperties maxProperties format pattern"
     ),
 )
 _NO_PROPERTIES: Final[JsonDict] = {"properties": {}}
@@ -125,56 +133,23 @@ _LOOSE: Final = "it can be sent without strict, where the dialect has that"
 
 _TYPES: Final = _words("object array string number integer boolean null")
 _KINDS: Final[Mapping[Any, str]] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
-_MAPS: Final = _words("properties patternProperties $defs definitions dependentSchemas")
-_LISTS: Final = _words("anyOf oneOf allOf prefixItems")
-_ONES: Final = _words("items additionalProperties not if then else contains propertyNames")
+# Keys that say nothing of the value: the outermost is meant.
+_ABOUT: Final = _words("title description default examples $comment deprecated readOnly writeOnly")
 # Keys that say something about values of one type only.
 _OF_TYPE: Final = {"properties": "object", "required": "object", "additionalProperties": "object", "items": "array"}
 
 # The OpenAPI subset as google-genai's `Schema` has it, less what is made here.
 _PLAIN: Final = _words(
-    "format title description nullable minItems maxItems minProperties maxProperties minimum maximum minLength"
+    "title description nullable minItems maxItems minProperties maxProperties minimum maximum minLength"
     " maxLength pattern default example propertyOrdering"
 )
+# "only 'enum' and 'date-time' are supported for STRING type", says the server.
+_PLAIN_FORMATS: Final = ("enum", "date-time", "float", "double", "int32", "int64")
 # Not worth a line there: they say nothing about the value.
 _SILENT: Final = _words("$schema $id $anchor $comment $defs definitions examples deprecated")
 
 # Schemas in one: with references put in place, a few lines may unfold into more than there is memory.
 _MAX_SCHEMAS: Final = 20_000
-
-
-def lookup(reference: str, whole: Schema) -> Schema | None:
-    """The schema that a reference inside the whole points to; None for all others, which are never followed."""
-    first, *names = reference.split("/")
-    found: Json = whole if first == "#" else None
-    steps = iter([name.replace("~1", "/").replace("~0", "~") for name in names])
-    for key in steps:
-        held: Json = cast("Schema", found).get(key) if isinstance(found, Mapping) else None
-        if key in _MAPS:
-            found = cast("Schema", held).get(next(steps, "")) if isinstance(held, Mapping) else None
-        elif key in _LISTS:
-            found = {str(i): each for i, each in enumerate(held or ())}.get(next(steps, ""))
-        else:
-            found = held if key in _ONES else None
-    return cast("Schema", found) if isinstance(found, Mapping) else None
-
-
-def takes_null(schema: Json, whole: Schema, depth: int = 0) -> bool:
-    """Whether null fits a well-formed schema, as far as its types and choices say. False where it has no end."""
-    if not isinstance(schema, Mapping):
-        return bool(schema)
-    schema = cast("Schema", schema)
-    if "$ref" in schema:
-        return depth <= MAX_DEPTH and takes_null(lookup(schema["$ref"], whole) or {}, whole, depth + 1)
-    said = schema.get("type", "null")
-    if (
-        schema.get("const") is not None
-        or None not in schema.get("enum", (None,))
-        or not (said == "null" or (not isinstance(said, str) and "null" in said))
-    ):
-        return False
-    arms: Json = schema.get("anyOf") or schema.get("oneOf")
-    return not arms or any(takes_null(arm, whole, depth + 1) for arm in arms)
 
 
 def check_schema(schema: Schema, where: str = "schema") -> None:
@@ -188,13 +163,12 @@ class _Work:
 
     whole: Schema
     where: str
-    changes: dict[str, list[str]] = Factory(dict[str, list[str]])
+    changes: dict[str, dict[str, None]] = Factory(dict[str, "dict[str, None]"])
     seen: int = 0
+    followed: set[str] = Factory(set[str])
 
     def note(self, what: str, path: str) -> None:
-        places = self.changes.setdefault(what, [])
-        if f"#{path}" not in places:
-            places.append(f"#{path}")
+        self.changes.setdefault(what, {})[f"#{path}"] = None
 
     def lines(self) -> tuple[str, ...]:
         return tuple(f"{self.where}: {what} ({', '.join(places)})" for what, places in self.changes.items())
@@ -215,17 +189,17 @@ class _Work:
             if not isinstance(key, str):
                 raise self.refuse(path, f"its key {key!r} is no string")
             here = step(path, key)
-            if key in _MAPS:
+            if key in MAPS:
                 if not isinstance(value, Mapping):
                     raise self.refuse(here, "it is an object")
                 for name, each in cast("Schema", value).items():
                     if not isinstance(cast("Any", name), str):
                         raise self.refuse(here, f"its key {name!r} is no string")
                     self.check(each, step(here, name), depth + 1)
-            elif key in _LISTS:
+            elif key in LISTS:
                 for i, each in enumerate(self._list(value, here)):
                     self.check(each, step(here, i), depth + 1)
-            elif key in _ONES:
+            elif key in ONES:
                 self.check(value, here, depth + 1)
             elif key == "enum":
                 self._list(value, here)
@@ -254,6 +228,57 @@ class _Work:
             raise self.refuse(path, f"its schema refers to {reference}, which is no schema inside it")
         return found
 
+    # --- one change to all of it -------------------------------------------------------------------------------------
+
+    def everywhere(
+        self, schema: Json, change: Callable[[JsonDict, str], JsonDict], path: str = "", depth: int = 0
+    ) -> Json:
+        """The schema with this change made to it and to those inside; what has no schema's shape stays as it is."""
+        self._bound(depth)
+        if not isinstance(schema, Mapping):
+            return schema
+        made = change(dict(cast("Schema", schema)), path)
+        for key, value in made.items():
+            here = step(path, key)
+            if key in MAPS and isinstance(value, Mapping):
+                inside = cast("Schema", value).items()
+                made[key] = {name: self.everywhere(each, change, step(here, name), depth + 1) for name, each in inside}
+            elif key in LISTS and isinstance(value, (list, tuple)):
+                arms = enumerate(cast("list[Json]", value))
+                made[key] = [self.everywhere(each, change, step(here, i), depth + 1) for i, each in arms]
+            elif key in ONES:
+                made[key] = self.everywhere(value, change, here, depth + 1)
+        return made
+
+    def without_const(self, schema: JsonDict, path: str) -> JsonDict:
+        """The same with an enum of one: Gemini's JSON Schema passes over `const` (WIRE 5b), strict mode lacks it."""
+        if "const" not in schema:
+            return schema
+        self.note("const is sent as an enum of one", path)
+        return {key: value for key, value in schema.items() if key != "const"} | {"enum": [schema["const"]]}
+
+    def without_lookaround(self, schema: JsonDict, path: str) -> JsonDict:
+        pattern = schema.get("pattern")
+        if not isinstance(pattern, str) or _LOOKAROUND.search(pattern) is None:
+            return schema
+        self.note("pattern is left out: the server knows no lookaround", path)
+        return {key: value for key, value in schema.items() if key != "pattern"}
+
+    # --- parameters that nobody holds the model to -------------------------------------------------------------------
+
+    def loose_root(self, schema: Schema, dialect: Dialect) -> Schema:
+        """Only the root of a tool's parameters has to be an object's."""
+        missing: JsonDict = {"type": "object", "properties": {}} if dialect == "openai" else {"type": "object"}
+        made: JsonDict = {**missing, **schema}
+        for key in missing:
+            if key not in schema:
+                self.note(f"{key} is put in", "")
+        if made["type"] != "object":
+            raise self.refuse("", "the schema must be of an object")
+        if dialect == "anthropic":
+            _refuse_choice(made, self.where)
+        return made
+
     # --- strict: OpenAI and Anthropic --------------------------------------------------------------------------------
 
     def root(self, rules: _Rules, purpose: Purpose) -> JsonDict:
@@ -277,7 +302,7 @@ class _Work:
             _refuse_choice(made, self.where)
             if made.get("type") != "object":
                 raise self.refuse("", "the schema must be of an object")
-        self._check_references(made, made, "")
+        self._follow(made, made, "", rules)
         return made
 
     def strict(self, schema: Json, path: str, rules: _Rules) -> JsonDict:
@@ -328,10 +353,10 @@ class _Work:
         while len(schema.get("allOf", ())) == 1 and isinstance(schema["allOf"][0], Mapping):
             only: JsonDict = dict(schema["allOf"][0])
             schema = {key: value for key, value in schema.items() if key != "allOf"}
-            clash = [key for key in only if key in schema and schema[key] != only[key]]
+            clash = [key for key in only.keys() - _ABOUT if key in schema and schema[key] != only[key]]
             if clash:
-                raise self.refuse(path, f"allOf says another {clash[0]}; say it once")
-            schema |= only
+                raise self.refuse(path, f"allOf says another {min(clash)}; say it once")
+            schema = {**only, **schema}
             self.note("what allOf has is put in its place", path)
         if "allOf" in schema:
             raise self.refuse(path, f"{rules.name} has no allOf; {_LOOSE}")
@@ -340,10 +365,7 @@ class _Work:
                 raise self.refuse(path, f"{rules.name} has no oneOf beside anyOf; {_LOOSE}")
             schema = {"anyOf" if key == "oneOf" else key: value for key, value in schema.items()}
             self.note("oneOf is sent as anyOf", path)
-        if "const" in schema and "const" not in rules.keys:
-            schema = {key: value for key, value in schema.items() if key != "const"} | {"enum": [schema["const"]]}
-            self.note("const is sent as an enum of one", path)
-        return schema
+        return schema if "const" in rules.keys else self.without_const(schema, path)
 
     def _reference(self, schema: JsonDict, path: str, rules: _Rules) -> JsonDict:
         reference: str = schema["$ref"]
@@ -417,39 +439,33 @@ class _Work:
             schema["required"] = [*required, *optional]
         return optional
 
-    def _check_references(self, schema: Schema, whole: Schema, path: str) -> None:
-        """Refuse a schema of which a part is gone that something refers to."""
+    def _follow(
+        self,
+        schema: Schema,
+        whole: Schema,
+        path: str,
+        rules: _Rules,
+        inside: frozenset[str] = frozenset(),
+        depth: int = 0,
+    ) -> None:
+        """Refuse references to what is gone, and where the server wants none, a schema that refers to itself."""
         if "$ref" in schema:
-            self.found(schema["$ref"], path, whole)
+            reference: str = schema["$ref"]
+            there = self.found(reference, path, whole)
+            if not rules.recursive and reference not in self.followed:
+                if reference in inside or depth > MAX_DEPTH:
+                    raise self.refuse(path, f"{rules.name} takes no schema that refers to itself; {_LOOSE}")
+                self._follow(there, whole, reference[1:], rules, inside | {reference}, depth + 1)
+                self.followed.add(reference)
         for key in ("properties", "$defs", "definitions"):
             for name, each in schema.get(key, {}).items():
-                self._check_references(each, whole, step(step(path, key), name))
+                self._follow(each, whole, step(step(path, key), name), rules, inside, depth + 1)
         for i, each in enumerate(schema.get("anyOf", ())):
-            self._check_references(each, whole, step(step(path, "anyOf"), i))
+            self._follow(each, whole, step(step(path, "anyOf"), i), rules, inside, depth + 1)
         if "items" in schema:
-            self._check_references(schema["items"], whole, step(path, "items"))
+            self._follow(schema["items"], whole, step(path, "items"), rules, inside, depth + 1)
 
     # --- Gemini ------------------------------------------------------------------------------------------------------
-
-    def without_const(self, schema: Json, path: str) -> Json:
-        """`parametersJsonSchema` and `responseJsonSchema` take JSON Schema, but pass over `const` (WIRE 5b)."""
-        if not isinstance(schema, Mapping):
-            return schema
-        made: JsonDict = {}
-        for key, value in cast("Schema", schema).items():
-            here = step(path, key)
-            if key == "const":
-                made.setdefault("enum", [value])
-                self.note("const is sent as an enum of one", path)
-            elif key in _MAPS:
-                made[key] = {name: self.without_const(each, step(here, name)) for name, each in value.items()}
-            elif key in _LISTS:
-                made[key] = [self.without_const(each, step(here, i)) for i, each in enumerate(value)]
-            elif key in _ONES:
-                made[key] = self.without_const(value, here)
-            else:
-                made[key] = value
-        return made
 
     def openapi(self, schema: Json, path: str, depth: int) -> JsonDict:
         """`parameters` and `responseSchema` take a subset of OpenAPI 3 (WIRE 5b).
@@ -476,8 +492,9 @@ class _Work:
                 _put_type(made, value)
             elif key in ("const", "enum"):
                 words = [value] if key == "const" else list(value)
-                if all(isinstance(word, str) for word in words):
-                    made.update(type="STRING", enum=words)
+                texts = [word for word in words if isinstance(word, str)]
+                if texts and len(texts) == len(words) - words.count(None):
+                    made.update(type="STRING", enum=texts, **({"nullable": True} if None in words else {}))
                 else:
                     self._lose(key, path)
             elif key == "properties" and value:
@@ -488,7 +505,7 @@ class _Work:
                 _put_choice(made, value, [inner(each, key, i) for i, each in enumerate(value)])
             elif key == "allOf" and len(value) == 1:
                 made.update(inner(value[0], key, 0))
-            elif key in _PLAIN:
+            elif key in _PLAIN or (key == "format" and value in _PLAIN_FORMATS):
                 made[key] = value
             elif key not in _SILENT and key not in ("required", "properties"):
                 self._lose(key, path)
@@ -507,6 +524,8 @@ class _Work:
 def _takes(key: str, value: Json, rules: _Rules) -> bool:
     if key == "format":
         return isinstance(value, str) and value in rules.formats
+    if key == "pattern":
+        return isinstance(value, str) and rules.unmatched.search(value) is None
     if key == "additionalProperties":
         return value is False
     if key == "minItems" and "minItems" in rules.told:

@@ -5,8 +5,10 @@ the outermost one stands at the root, because providers want an object there. A 
 may be left out is what has a default; the default itself stays out of the schema, since the class puts it in.
 Descriptions come from `Annotated[T, "..."]`, from a field's metadata, and from the class's own docstring.
 
-A value is read as strictly as its schema says: no string becomes a number. Pydantic is never imported: a class with
-`model_json_schema` and `model_validate_json` speaks for itself.
+A value is read as strictly as its schema says: no string becomes a number. In a union the first arm that fits wins. A
+null at a key that may be left out, and takes none, is taken for one left out, as strict mode has it.
+Pydantic is never imported: a class with `model_json_schema` and `model_validate_json` speaks for itself, and so does a
+TypeAdapter, with `json_schema` and `validate_json`.
 """
 
 from __future__ import annotations
@@ -16,32 +18,25 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set,
+)
 from datetime import date, datetime, time
 from enum import Enum
-from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, cast
 
 import attrs
 
+from .fitting import Misfit, Schema, step, without_nulls
 from .values import Json, JsonDict, dump_json
-
-
-class Misfit(ValueError):
-    """A JSON value is not what was asked for. `path` is a JSON Pointer (RFC 6901), `""` the whole; `rule` says why."""
-
-    def __init__(self, path: str, rule: str) -> None:
-        super().__init__(f"{path or 'the value'}: {rule}")
-        self.path = path
-        self.rule = rule
-
-    def __reduce__(self) -> tuple[type[Misfit], tuple[str, str]]:
-        return type(self), (self.path, self.rule)
-
-
-def step(path: str, key: str | int) -> str:
-    """The JSON Pointer one key further."""
-    return f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
-
 
 # --- what a type says ------------------------------------------------------------------------------------------------
 
@@ -68,9 +63,9 @@ _SCALARS: Final[Mapping[Any, JsonDict]] = {
     time: {"type": "string", "format": "time"},
 }
 _DATES: Final = (datetime, date, time)
-_LISTS: Final = (list, Sequence)
-_SETS: Final = (set, frozenset, Set)
-_MAPS: Final = (dict, Mapping)
+_LISTS: Final = (list, Sequence, MutableSequence, Collection, Iterable)
+_SETS: Final = (set, frozenset, Set, MutableSet)
+_MAPS: Final = (dict, Mapping, MutableMapping)
 _WORDS: Final[Mapping[Any, str]] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
@@ -82,14 +77,18 @@ def _plain(hint: Any) -> tuple[Any, str | None]:
         if origin is Annotated:
             hint, *said = typing.get_args(hint)
             description = description or next((text for each in said if (text := _described(each))), None)
-        elif origin in (Required, NotRequired):
+        elif _qualifier(origin):
             (hint,) = typing.get_args(hint)
         elif hasattr(hint, "__supertype__"):  # a NewType
             hint = hint.__supertype__
-        elif hasattr(hint, "__value__") and not isinstance(hint, type):  # a `type X = ...` of Python 3.12
-            hint = hint.__value__
         else:
             return type(None) if hint is None else hint, description
+
+
+def _qualifier(origin: Any) -> str | None:
+    """The word around the type of a TypedDict's key, by name: typing_extensions has some that typing lacks."""
+    name = None if isinstance(origin, type) else getattr(origin, "__name__", None)
+    return name if name in ("Required", "NotRequired", "ReadOnly") else None
 
 
 def _described(said: Any) -> str | None:
@@ -100,22 +99,46 @@ def _described(said: Any) -> str | None:
     return None
 
 
-def _is_model(hint: Any) -> bool:
-    return isinstance(hint, type) and hasattr(hint, "model_json_schema") and hasattr(hint, "model_validate_json")
+def _is_alias(hint: Any) -> bool:
+    """Whether this is a `type X = ...` of Python 3.12, or typing_extensions' `TypeAliasType`."""
+    return type(hint).__name__ == "TypeAliasType"
+
+
+def _meaning(alias: Any) -> Any:
+    try:
+        return alias.__value__
+    except Exception as error:  # it is worked out only now
+        raise TypeError(f"{alias.__name__}: {error}") from error
+
+
+_Speech: TypeAlias = tuple[Callable[[], JsonDict], Callable[[str], Any]]
+
+
+def _speech(hint: Any) -> _Speech | None:
+    """How a pydantic model, or a TypeAdapter, tells its schema and reads JSON; None for what does neither."""
+    prefix = "model_" if isinstance(hint, type) else ""
+    tell, read = getattr(hint, f"{prefix}json_schema", None), getattr(hint, f"{prefix}validate_json", None)
+    return None if tell is None or read is None else (tell, read)
+
+
+def _is_typed_dict(hint: Any) -> bool:
+    return hasattr(hint, "__required_keys__")  # typing's `is_typeddict` does not know those of typing_extensions
 
 
 def _is_class(hint: Any) -> bool:
     return isinstance(hint, type) and (
-        dataclasses.is_dataclass(hint) or attrs.has(cast("Any", hint)) or typing.is_typeddict(cast("Any", hint))
+        dataclasses.is_dataclass(hint) or attrs.has(cast("Any", hint)) or _is_typed_dict(hint)
     )
 
 
 def _fields(class_: Any) -> list[_Field]:
+    if hasattr(class_, "__pydantic_validator__"):
+        raise TypeError(f"{class_.__name__}: a pydantic dataclass tells its schema by pydantic's TypeAdapter only")
     try:
         hints = typing.get_type_hints(class_, include_extras=True)
-    except NameError as error:
-        raise TypeError(f"{class_.__name__}: {error}; its annotations must be found from its module") from None
-    if typing.is_typeddict(class_):
+    except Exception as error:  # annotations that are strings are any code
+        raise TypeError(f"{class_.__name__}: {error}; its annotations must be found from its module") from error
+    if _is_typed_dict(class_):
         return [_Field(key, key, hint, _is_required(class_, key, hint)) for key, hint in hints.items()]
     found: list[_Field] = []
     if attrs.has(class_):
@@ -123,23 +146,27 @@ def _fields(class_: Any) -> list[_Field]:
             if field.init:
                 required = field.default is attrs.NOTHING
                 description = _described(field.metadata.get("description"))
-                hint = hints.get(field.name, Any)
+                hint = hints.get(field.name, Any if field.type is None else field.type)
                 found.append(_Field(cast("str", field.alias), cast("str", field.alias), hint, required, description))
     else:
-        for member in dataclasses.fields(class_):
-            if member.init:
+        # Not `fields`, which leaves out what only `__init__` takes.
+        for name, member in cast("dict[str, dataclasses.Field[Any]]", class_.__dataclass_fields__).items():
+            hint = hints[name]
+            if member.init and hint is not ClassVar and typing.get_origin(hint) is not ClassVar:
                 required = member.default is dataclasses.MISSING and member.default_factory is dataclasses.MISSING
-                description = _described(member.metadata.get("description"))
-                found.append(_Field(member.name, member.name, hints[member.name], required, description))
+                hint = cast("Any", hint).type if isinstance(hint, dataclasses.InitVar) else hint
+                found.append(_Field(name, name, hint, required, _described(member.metadata.get("description"))))
     return found
 
 
 def _is_required(class_: Any, key: str, hint: Any) -> bool:
     # `__required_keys__` does not see through annotations that are strings, so the resolved hint speaks first.
-    while typing.get_origin(hint) is Annotated:
-        hint = typing.get_args(hint)[0]
     origin = typing.get_origin(hint)
-    return origin is Required or (origin is not NotRequired and key in class_.__required_keys__)
+    while origin is Annotated or _qualifier(origin) == "ReadOnly":
+        hint = typing.get_args(hint)[0]
+        origin = typing.get_origin(hint)
+    said = _qualifier(origin)
+    return key in class_.__required_keys__ if said is None else said == "Required"
 
 
 # --- a type becomes a schema -----------------------------------------------------------------------------------------
@@ -148,35 +175,34 @@ def _is_required(class_: Any, key: str, hint: Any) -> bool:
 def schema_of(wanted: Any) -> Mapping[str, Any]:
     """The JSON Schema of a type; a schema (any mapping) is its own.
 
-    Takes dataclasses, attrs classes, TypedDicts, pydantic models, Enums, Literal, unions, lists, sets, tuples, mappings
-    with str keys, dates, plain types, and these inside each other. Raises TypeError for a type that JSON cannot say.
+    Takes dataclasses, attrs classes, TypedDicts, pydantic models and TypeAdapters, Enums, Literal, unions, lists, sets,
+    tuples, mappings with str keys, dates, plain types, and these inside each other. Raises TypeError for a type that
+    JSON cannot say.
     """
     if isinstance(wanted, Mapping):
         return cast("Mapping[str, Any]", wanted)
-    makers = _Schemas({}, {}, {})
-    plain, description = _plain(wanted)
-    made = makers.body(plain) if _is_class(plain) or _is_model(plain) else makers.schema(plain, "")
-    if description:
-        made = {**made, "description": description}
-    if makers.defs:
-        made = {**made, "$defs": makers.defs}
-    return made
+    makers = _Schemas()
+    made = makers.schema(wanted, "", root=True)
+    return {**made, "$defs": makers.defs} if makers.defs else made
 
 
-@attrs.frozen
+@attrs.define
 class _Schemas:
     """The schemas of one call of `schema_of`: what is in `$defs`, and by what names."""
 
-    defs: JsonDict
-    names: dict[Any, str]
-    bodies: dict[Any, JsonDict]
+    defs: JsonDict = attrs.field(factory=dict[str, Any])
+    names: dict[Any, str] = attrs.field(factory=dict[Any, str])
+    bodies: dict[Any, JsonDict] = attrs.field(factory=dict[Any, JsonDict])
+    open: set[Any] = attrs.field(factory=set[Any])
+    """Aliases of which the schema is being made."""
 
-    def schema(self, hint: Any, path: str) -> JsonDict:
+    def schema(self, hint: Any, path: str, *, root: bool = False) -> JsonDict:
+        """The hint's schema; a class stands in `$defs`, unless it is the root."""
         hint, description = _plain(hint)
-        made = self._schema(hint, path)
+        made = self._alias(hint, path, root) if _is_alias(hint) else self._schema(hint, path, root)
         return {**made, "description": description} if description else made
 
-    def _schema(self, hint: Any, path: str) -> JsonDict:
+    def _schema(self, hint: Any, path: str, root: bool) -> JsonDict:
         if hint is Any or hint is object:
             return {}
         origin, inner = typing.get_origin(hint), typing.get_args(hint)
@@ -190,7 +216,10 @@ class _Schemas:
         if kind in _LISTS:
             return {"type": "array", "items": self.schema(inner[0], f"{path}[]") if inner else {}}
         if kind in _SETS:
-            return {"type": "array", "items": self.schema(inner[0], f"{path}[]") if inner else {}, "uniqueItems": True}
+            items = self.schema(inner[0], f"{path}[]") if inner else {}
+            if inner and not _is_hashable(inner[0]):
+                raise TypeError(f"{path or 'the type'}: a set cannot hold values of {inner[0]!r}")
+            return {"type": "array", "items": items, "uniqueItems": True}
         if kind is tuple:
             return self._tuple(inner, path)
         if kind in _MAPS:
@@ -202,8 +231,8 @@ class _Schemas:
             }
         if isinstance(hint, type) and issubclass(hint, Enum):
             return _choice([each.value for each in hint], path)
-        if _is_class(hint) or _is_model(hint):
-            return {"$ref": f"#/$defs/{self._name(hint)}"}
+        if _is_class(hint) or _speech(hint):
+            return self._body(hint) if root else {"$ref": f"#/$defs/{self._name(hint)}"}
         raise TypeError(f"{path or 'the type'}: {hint!r} has no JSON Schema")
 
     def _tuple(self, inner: tuple[Any, ...], path: str) -> JsonDict:
@@ -214,39 +243,61 @@ class _Schemas:
         each = [self.schema(hint, f"{path}[{i}]") for i, hint in enumerate(inner)]
         return {"type": "array", "prefixItems": each, "minItems": len(each), "maxItems": len(each)}
 
+    def _alias(self, alias: Any, path: str, root: bool) -> JsonDict:
+        """What the alias stands for; one that has itself inside stands in `$defs`."""
+        if alias in self.open and alias not in self.names:
+            self._take_name(alias, {})
+        if alias not in self.names:
+            self.open.add(alias)
+            made = self.schema(_meaning(alias), path, root=root)
+            if alias not in self.names:
+                self.open.remove(alias)
+                return made
+            self.defs[self.names[alias]] = made
+        return {"$ref": f"#/$defs/{self.names[alias]}"}
+
     def _name(self, class_: Any) -> str:
         """The class's name in `$defs`, where its schema now is."""
-        name = self.names.get(class_)
-        if name is None:
+        if class_ not in self.names:
             # A model brings the models in it along, so it may have come before.
-            body = self.body(class_) if _is_model(class_) else None
-            name = re.sub(r"[^A-Za-z0-9_.-]", "_", class_.__name__)
-            while self.defs.get(name, body) != body or (body is None and name in self.defs):
-                name += "_"
-            self.names[class_] = name
-            self.defs[name] = body  # a class's name is taken before its own fields ask for it
+            body = self._body(class_) if _speech(class_) else None
+            self._take_name(class_, body)  # before its own fields ask for it
             if body is None:
-                self.defs[name] = self.body(class_)
-        return name
+                self.defs[self.names[class_]] = self._body(class_)
+        return self.names[class_]
 
-    def body(self, class_: Any) -> JsonDict:
-        found = self.bodies.get(class_)
-        if found is None:
-            found = self.bodies[class_] = self._model(class_) if _is_model(class_) else self._object(class_)
-        return found
+    def _take_name(self, type_: Any, body: JsonDict | None) -> None:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", getattr(type_, "__name__", "value"))
+        while self.defs.get(name, body) != body or (not body and name in self.defs):
+            name += "_"
+        self.names[type_] = name
+        self.defs[name] = body
 
-    def _model(self, class_: Any) -> JsonDict:
-        made: JsonDict = dict(class_.model_json_schema())
-        for name, schema in cast("JsonDict", made.pop("$defs", {})).items():
-            if self.defs.setdefault(name, schema) != schema:
-                raise TypeError(f"{class_.__name__}: two types are called {name}")
+    def _body(self, class_: Any) -> JsonDict:
+        if class_ not in self.bodies:
+            speech = _speech(class_)
+            if speech is None:
+                self._make_object(class_)
+            else:
+                self.bodies[class_] = self._told(class_, speech[0])
+        return self.bodies[class_]
+
+    def _told(self, model: Any, tell: Callable[[], JsonDict]) -> JsonDict:
+        name = getattr(model, "__name__", "the type")
+        try:
+            made = dict(tell())
+        except Exception as error:  # of pydantic's own kinds, which are not known here
+            raise TypeError(f"{name}: {error}") from error
+        for each, schema in cast("JsonDict", made.pop("$defs", {})).items():
+            if self.defs.setdefault(each, schema) != schema:
+                raise TypeError(f"{name}: two types are called {each}")
         reference = made.get("$ref")
         if reference is not None:  # a model that refers to itself stands in its own $defs
             made = {**made, **self.defs[reference.removeprefix("#/$defs/")]}
             del made["$ref"]
         return made
 
-    def _object(self, class_: Any) -> JsonDict:
+    def _make_object(self, class_: Any) -> None:
         made: JsonDict = {"type": "object"}
         doc = class_.__dict__.get("__doc__")
         if doc and not doc.startswith(f"{class_.__name__}("):  # which is the one that dataclasses write
@@ -263,7 +314,12 @@ class _Schemas:
         made["properties"] = properties
         made["required"] = [field.key for field in fields if field.required]
         made["additionalProperties"] = False
-        return made
+
+
+def _is_hashable(hint: Any) -> bool:
+    hint, _ = _plain(hint)
+    kind = typing.get_origin(hint) or hint
+    return kind not in _LISTS and getattr(kind, "__hash__", None) is not None
 
 
 def _word(member: Any) -> Json:
@@ -277,6 +333,8 @@ def _choice(words: list[Json], path: str) -> JsonDict:
         if kind is None:
             raise TypeError(f"{path or 'the type'}: {word!r} is no JSON string, number, boolean or null")
         kinds[kind] = None
+    if not kinds:
+        raise TypeError(f"{path or 'the type'}: an Enum without members has no value")
     return {"type": next(iter(kinds)) if len(kinds) == 1 else list(kinds), "enum": words}
 
 
@@ -284,50 +342,157 @@ def _choice(words: list[Json], path: str) -> JsonDict:
 
 
 def value_of(wanted: Any, data: Json, path: str = "") -> Any:
-    """The JSON value as the type; a schema leaves it as it is.
+    """The JSON value as the type; a schema leaves it as it is. `path` is where the value stands, for Misfit to tell.
 
     Raises Misfit where it does not fit, also where the class itself refuses it, and TypeError as `schema_of`.
     """
     if isinstance(wanted, Mapping):
         return data
-    hint, _ = _plain(wanted)
-    if hint is Any or hint is object:
-        return data
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return _chosen(inner, data, path)
-    if origin in (Union, types.UnionType):
-        return _either(inner, data, path)
-    kind = origin or hint
-    if kind in _SCALARS:
-        return _scalar(kind, data, path)
-    if kind in _LISTS or kind in _SETS:
-        made = [value_of(inner[0] if inner else Any, each, step(path, i)) for i, each in enumerate(_array(data, path))]
-        return made if kind in _LISTS else frozenset(made) if kind is frozenset else set(made)
-    if kind is tuple:
-        return _tuple(inner, _array(data, path), path)
-    if kind in _MAPS:
-        return {
-            key: value_of(inner[1] if inner else Any, each, step(path, key))
-            for key, each in _object(data, path).items()
-        }
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return _chosen(tuple(hint), data, path)
-    if _is_model(hint):
-        return _model(hint, data, path)
-    if _is_class(hint):
-        return _instance(hint, _object(data, path), path)
-    raise TypeError(f"{hint!r} has no JSON Schema")
+    try:
+        return _Reader().value(wanted, data, path)
+    except RecursionError:
+        raise Misfit(path, "nested deeper than the caller's stack allows") from None
+
+
+@attrs.define
+class _Reader:
+    """One call of `value_of`, and what it has read already.
+
+    At each place a class is tried once, however many arms of unions lead there: what nests in unions would take twice
+    as long with every level.
+    """
+
+    known: dict[Any, list[_Field]] = attrs.field(factory=dict[Any, "list[_Field]"])
+    schemas: dict[Any, Schema] = attrs.field(factory=dict[Any, "Schema"])
+    read: dict[tuple[Any, str], Any] = attrs.field(factory=dict[tuple[Any, str], Any])
+
+    def value(self, hint: Any, data: Json, path: str) -> Any:
+        hint, _ = _plain(hint)
+        if hint is Any or hint is object:
+            return data
+        origin, inner = typing.get_origin(hint), typing.get_args(hint)
+        if origin is Literal:
+            return _chosen(inner, data, path)
+        if origin in (Union, types.UnionType):
+            return self._either(inner, data, path)
+        kind = origin or hint
+        if kind in _SCALARS:
+            return _scalar(kind, data, path)
+        if kind in _LISTS:
+            return self._list(inner[0] if inner else Any, data, path)
+        if kind in _SETS:
+            items = self._list(inner[0] if inner else Any, data, path)
+            try:
+                return frozenset(items) if kind is frozenset else set(items)
+            except TypeError:
+                raise Misfit(path, "a set cannot hold these items") from None
+        if kind is tuple:
+            return self._tuple(inner, _array(data, path), path)
+        if kind in _MAPS:
+            inside = inner[1] if inner else Any
+            return {key: self.value(inside, each, step(path, key)) for key, each in _object(data, path).items()}
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return _chosen(tuple(hint), data, path)
+        place: Any = (hint, path)
+        if place not in self.read:
+            self.read[place] = Misfit(path, "its type stands for nothing but itself")
+            try:
+                self.read[place] = self._named(hint, data, path)
+            except Misfit as error:
+                self.read[place] = error
+        found = self.read[place]
+        if isinstance(found, Misfit):
+            raise found
+        return found
+
+    def _named(self, hint: Any, data: Json, path: str) -> Any:
+        if _is_alias(hint):
+            return self.value(_meaning(hint), data, path)
+        speech = _speech(hint)
+        if speech is not None:
+            if hint not in self.schemas:
+                self.schemas[hint] = schema_of(hint)
+            return _validated(hint, speech[1], without_nulls(data, self.schemas[hint]), path)
+        if _is_class(hint):
+            return self._instance(hint, _object(data, path), path)
+        raise TypeError(f"{hint!r} has no JSON Schema")
+
+    def _list(self, hint: Any, data: Json, path: str) -> list[Any]:
+        return [self.value(hint, each, step(path, i)) for i, each in enumerate(_array(data, path))]
+
+    def _tuple(self, inner: tuple[Any, ...], data: list[Json], path: str) -> tuple[Any, ...]:
+        if not inner or inner[-1] is Ellipsis:
+            inner = (inner[0] if inner else Any,) * len(data)
+        if len(inner) != len(data):
+            raise Misfit(path, f"expected {len(inner)} items, found {len(data)}")
+        pairs = enumerate(zip(inner, data, strict=True))
+        return tuple([self.value(hint, each, step(path, i)) for i, (hint, each) in pairs])
+
+    def _either(self, arms: tuple[Any, ...], data: Json, path: str) -> Any:
+        problems: list[tuple[bool, int, Misfit]] = []
+        for arm in arms:
+            try:
+                return self.value(arm, data, path)
+            except Misfit as error:
+                # Of an arm whose words are those of the data, and that got further inside, one wants to hear.
+                problems.append((self._has_words(arm, data), error.path.count("/"), error))
+        *most, _ = max(problems, key=lambda problem: problem[:2])
+        said = [error for *rank, error in problems if rank == most]
+        rules = dict.fromkeys([error.rule for error in said if error.path == said[0].path])
+        raise Misfit(said[0].path, " or ".join(rules))
+
+    def _has_words(self, hint: Any, data: Json) -> bool:
+        """Whether a class insists on words (a Literal), and the data has all of them."""
+        hint, _ = _plain(hint)
+        if not _is_class(hint) or not isinstance(data, dict):
+            return False
+        words = [
+            (field.key, typing.get_args(plain))
+            for field in self._fields(hint)
+            if typing.get_origin(plain := _plain(field.hint)[0]) is Literal
+        ]
+        return bool(words) and all(_is_among(inner, cast("JsonDict", data).get(key)) for key, inner in words)
+
+    def _fields(self, class_: Any) -> list[_Field]:
+        if class_ not in self.known:
+            self.known[class_] = _fields(class_)
+        return self.known[class_]
+
+    def _instance(self, class_: Any, data: JsonDict, path: str) -> Any:
+        arguments: JsonDict = {}
+        left = dict(data)
+        for field in self._fields(class_):
+            if field.key in left:
+                each = left.pop(field.key)
+                try:
+                    arguments[field.argument] = self.value(field.hint, each, step(path, field.key))
+                except Misfit:
+                    if field.required or each is not None:
+                        raise
+            elif field.required:
+                raise Misfit(path, f"{field.key!r} is missing")
+        if left:
+            raise Misfit(path, f"{next(iter(left))!r} is no key of {class_.__name__}")
+        try:
+            return class_(**arguments)
+        except Exception as error:  # a class may check its fields as it likes
+            raise Misfit(path, f"{class_.__name__} refuses it: {error}") from error
 
 
 def _scalar(kind: Any, data: Json, path: str) -> Any:
     if kind in _DATES:
         try:
+            # What has ten characters at most is a date alone, which `datetime` would read as its midnight.
+            if kind is datetime and len(data) <= 10:
+                raise ValueError
             return kind.fromisoformat(data)
         except (TypeError, ValueError):
             raise Misfit(path, f"expected a {kind.__name__} as ISO 8601 writes it") from None
     if kind is float and type(data) is int:
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise Misfit(path, "the number is too large") from None
     if kind is int and type(data) is float and data.is_integer():  # 1.0 is an integer in JSON Schema
         return int(data)
     if type(data) is not kind:
@@ -347,54 +512,32 @@ def _object(data: Json, path: str) -> JsonDict:
     return cast("JsonDict", data)
 
 
-def _tuple(inner: tuple[Any, ...], data: list[Json], path: str) -> tuple[Any, ...]:
-    if not inner or inner[-1] is Ellipsis:
-        inner = (inner[0] if inner else Any,) * len(data)
-    if len(inner) != len(data):
-        raise Misfit(path, f"expected {len(inner)} items, found {len(data)}")
-    return tuple(value_of(hint, each, step(path, i)) for i, (hint, each) in enumerate(zip(inner, data, strict=True)))
-
-
 def _chosen(members: tuple[Any, ...], data: Json, path: str) -> Any:
     for member in members:
-        word = _word(member)
-        if word == data and isinstance(word, bool) == isinstance(data, bool):  # True == 1
+        if _is_among((member,), data):
             return member
     raise Misfit(path, "expected one of " + ", ".join([repr(_word(member)) for member in members]))
 
 
-def _either(arms: tuple[Any, ...], data: Json, path: str) -> Any:
-    problem: Misfit | None = None
-    for arm in arms:
-        try:
-            return value_of(arm, data, path)
-        except Misfit as error:
-            # The arm that got further inside knows more of what is wrong.
-            problem = error if problem is None or len(error.path) > len(problem.path) else problem
-    raise cast("Misfit", problem)
+def _is_among(members: tuple[Any, ...], data: Json) -> bool:
+    # True == 1
+    return any(_word(each) == data and isinstance(_word(each), bool) == isinstance(data, bool) for each in members)
 
 
-def _instance(class_: Any, data: JsonDict, path: str) -> Any:
-    arguments: JsonDict = {}
-    left = dict(data)
-    for field in _fields(class_):
-        if field.key in left:
-            arguments[field.argument] = value_of(field.hint, left.pop(field.key), step(path, field.key))
-        elif field.required:
-            raise Misfit(path, f"{field.key!r} is missing")
-    if left:
-        raise Misfit(path, f"{next(iter(left))!r} is no key of {class_.__name__}")
+def _validated(model: Any, read: Callable[[str], Any], data: Json, path: str) -> Any:
+    name = getattr(model, "__name__", "the type")
     try:
-        return class_(**arguments)
-    except Exception as error:  # a class may check its fields as it likes
-        raise Misfit(path, f"{class_.__name__} refuses it: {error}") from error
-
-
-def _model(class_: Any, data: Json, path: str) -> Any:
-    try:
-        return class_.model_validate_json(dump_json(data))  # as JSON: strict models too take dates and tuples then
-    except ValueError as error:
-        details: list[Any] = cast("Any", error).errors() if hasattr(error, "errors") else []
-        for key in details[0]["loc"] if details else ():
-            path = step(path, key)
-        raise Misfit(path, f"{class_.__name__} refuses it: {details[0]['msg'] if details else error}") from error
+        return read(dump_json(data))  # as JSON: strict models too take dates and tuples then
+    except Exception as error:  # a validator may raise what it likes
+        if not hasattr(error, "errors"):
+            raise Misfit(path, f"{name} refuses it: {error}") from error
+        problem: Any = cast("Any", error).errors()[0]
+        # On the way pydantic also names arms of unions, which are no keys of the data.
+        for key in problem["loc"]:
+            if isinstance(data, dict) and key in data:
+                path, data = step(path, key), cast("JsonDict", data)[key]
+            elif isinstance(data, list) and isinstance(key, int):
+                path, data = step(path, key), cast("list[Json]", data)[key]
+        if problem["type"] == "missing":
+            path = step(path, problem["loc"][-1])
+        raise Misfit(path, f"{name} refuses it: {problem['msg']}") from error

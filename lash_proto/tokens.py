@@ -45,7 +45,7 @@ AUDIO_BYTES_PER_TOKEN: Final = 500
 """Gemini counts 32 tokens a second; at 128 kbit/s that is 16,000 bytes."""
 
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
-_FULL: Final = 0.95
+_FULL: Final = 0.99
 
 
 def estimate_tokens(what: LlmRequest | Iterable[Message] | str) -> int:

@@ -220,8 +220,11 @@ def _depth(text: str) -> int:
 
 
 def dump_json(value: Json) -> str:
-    """A JSON text: compact, keys in the order given, encodable as UTF-8. ValueError for NaN and Infinity."""
-    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    """A JSON text: compact, keys in the order given, encodable as UTF-8. ValueError for NaN, Infinity and no end."""
+    try:
+        return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    except RecursionError:
+        raise ValueError("JSON nested deeper than the caller's stack allows") from None
 
 
 def merge_patch(target: Json, patch: Json, *, keep_nulls: bool = False) -> Json:

@@ -7,13 +7,19 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import anyio
+
 __all__ = ["background", "current_loop", "in_trio", "poster"]
+
+PATIENCE = 1.0
+"""Seconds that a run which is at its end waits for a closing."""
 
 
 def in_trio() -> bool:
     """Whether the caller runs under trio; if not, it is asyncio or one of its kind."""
-    trio = sys.modules.get("trio")  # who runs under it has imported it
-    return trio is not None and trio.lowlevel.in_trio_task()
+    # Who runs under it has imported it; another thread may be about to, and then the module is there and empty.
+    asked = getattr(sys.modules.get("trio.lowlevel"), "in_trio_task", None)
+    return asked is not None and asked()
 
 
 def current_loop() -> Any:
@@ -58,7 +64,9 @@ def background(function: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
     async def quietly() -> None:
         try:
-            await function()
+            # A run that is at its end cancels what is left in it; a closing that was cut short would leave things open.
+            with anyio.move_on_after(PATIENCE, shield=True):
+                await function()
         except Exception:
             pass
 

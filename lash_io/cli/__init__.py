@@ -29,6 +29,15 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _speed(text: str) -> float | None:
+    from lash_proto.faux.script import check_speed
+
+    try:
+        return check_speed(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed: it is a number of tokens above 0") from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lash", description="A sans-IO LLM client.")
     parser.add_argument("--version", action="version", version=f"lash {__version__}")
@@ -51,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve-faux", help="serve a scripted provider in every dialect on a loopback port")
     serve.add_argument("--port", type=_port, default=8080, help="the port (8080); 0 takes a free one")
     serve.add_argument("--text", help="what it answers; without it, it says who it is")
-    serve.add_argument("--events-per-second", type=float, help="how fast it streams; without it, at once")
+    serve.add_argument("--tokens-per-second", type=_speed, help="how fast it streams; without it, at once")
     return parser
 
 
@@ -85,4 +94,4 @@ def _run(options: argparse.Namespace) -> int:
         return ask(options)
     from .serve import serve
 
-    return serve(options.port, options.text, options.events_per_second)
+    return serve(options.port, options.text, options.tokens_per_second)

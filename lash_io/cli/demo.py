@@ -42,8 +42,8 @@ _WEATHER = ToolDefinition(
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
 
-_PIECE = 5
-_EVENTS_PER_SECOND = 60
+_PIECE = 4
+_TOKENS_PER_SECOND = 40
 """What one can watch: the whole takes about fifteen seconds."""
 
 _FIRST = FauxReply(
@@ -191,7 +191,7 @@ def demo(*, fast: bool = False) -> int:
     drivers = _drivers()
     rows: list[list[str]] = []
     faults: list[str] = []
-    with FauxServer(events_per_second=None if fast else _EVENTS_PER_SECOND) as server:
+    with FauxServer(tokens_per_second=None if fast else _TOKENS_PER_SECOND) as server:
         screen.line(f"One conversation, five provider kinds, {len(drivers)} drivers; no key and no network.")
         screen.line(f"A faux server at {server.url} plays the providers, byte for byte.")
         screen.line(f"The question: {_QUESTION}")

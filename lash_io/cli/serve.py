@@ -20,11 +20,11 @@ _PATHS = (
 )
 
 
-def serve(port: int, text: str | None, events_per_second: float | None) -> int:
+def serve(port: int, text: str | None, tokens_per_second: float | None) -> int:
     """Serve until interrupted, which is how it is meant to end."""
     provider = FauxProvider() if text is None else FauxProvider(otherwise=FauxReply(text))
     try:
-        server = FauxServer(provider, port=port, events_per_second=events_per_second)
+        server = FauxServer(provider, port=port, tokens_per_second=tokens_per_second)
     except OSError as error:
         why = os.strerror(error.errno or 0)
         print(f"lash: cannot serve on port {port}: {why}; choose another with --port", file=sys.stderr)

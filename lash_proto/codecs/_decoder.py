@@ -427,10 +427,8 @@ def error_of_body(body: bytes, status: int, headers: Headers) -> Failure:
         return failure
     words = " ".join(_TAGS.sub(" ", text).split())[:300]
     failure = failure_of(words or None, status=status, headers=headers, request_id=request_id)
-    # Cerebras answers a prompt that is too long with 400 or 413 and no body at all (WIRE 12.3).
-    kind = "context_overflow" if not text and status in (400, 413) else failure.kind
     message = f"HTTP {status}: {failure.message}" if words else f"HTTP {status} without a body"
-    return evolve(failure, kind=kind, message=message, raw=None)
+    return evolve(failure, message=message, raw=None)
 
 
 def _error_json(text: str) -> Json:

@@ -6,32 +6,55 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from ..errors import UnsupportedRequest
+from ..handoff import NO_RESULT
 from ..http import HttpRequest, merge_headers
 from ..messages import (
+    AssistantMessage,
     AudioPart,
     CacheRetention,
+    CustomMessage,
     DocumentPart,
     ImagePart,
     LlmRequest,
+    Message,
     ProviderOptions,
     ReasoningLevel,
     ToolCallPart,
     ToolDefinition,
+    ToolResultMessage,
 )
-from ..models import LEVELS, ModelSpec, supported_levels
+from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
+from ..partial_json import parse_arguments
+from ..placeholders import without_media
 from ..values import JsonDict, dump_json, merge_patch
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 PLAIN: Final = re.compile(r"[\x21-\x7e]+")
 MAX_KEY: Final = 64
+MAX_VALUE: Final = 512
+MAX_PAIRS: Final = 16
 MAX_REQUEST_ID: Final = 512
 ROOM_TO_ANSWER: Final = 1024
-"""Tokens that a budget for reasoning leaves of the output where its level was made a budget."""
+"""Tokens that a budget for reasoning leaves of the output."""
+
+
+@frozen(weakref_slot=False)
+class Numbers:
+    """What a dialect takes of the numbers that all dialects have."""
+
+    least_output: int = 1
+    least_budget: int = 1
+    any_budget: int | None = None
+    """The budget that means as many tokens as the model likes."""
+    budget_in_output: bool = True
+    """Whether a budget of the caller's own is lowered to leave room for an answer; False: the dialect judges it."""
+    budgets: Mapping[str, int] = field(factory=dict[str, int])
+    """Tokens by level, the least first, for models that are told a budget and no level; levels above take the last."""
 
 
 def http_request(
@@ -44,10 +67,7 @@ def http_request(
     notes: Iterable[str] = (),
 ) -> HttpRequest:
     """A POST of this body, with the caller's extra body and headers merged in last."""
-    try:
-        text = dump_json(merge_patch(body, options.get("extra_body") or {}))
-    except (ValueError, TypeError) as error:
-        raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
+    text = body_text(merge_patch(body, options.get("extra_body") or {}))
     merged = merge_headers(
         (("content-type", "application/json"), ("accept", "text/event-stream" if stream else "application/json")),
         headers,
@@ -57,18 +77,38 @@ def http_request(
     return HttpRequest("POST", path, plain, text.encode(), tuple(notes))
 
 
+def body_text(body: JsonDict) -> str:
+    """A body as JSON, or UnsupportedRequest where it holds what JSON cannot say."""
+    try:
+        return dump_json(body)
+    except (ValueError, TypeError) as error:
+        raise UnsupportedRequest("request", f"it holds a value that JSON cannot say ({error})") from None
+
+
+def check_model(id: str) -> None:
+    """Refuse a name that names nothing."""
+    if not id.strip():
+        raise UnsupportedRequest(f"model {id!r}", "it names no model")
+
+
 def check_request(request: LlmRequest) -> None:
-    """Refuse what no dialect can say: several answers, a level or retention that is none, two tools of one name."""
+    """Refuse what no dialect can say: several answers, a level or retention that is none, an empty stop sequence,
+    metadata that is no text, two tools of one name."""
     options = request.options
     extra: Mapping[str, Any] = options.get("extra_body") or {}
     if extra.get("n") is not None:
         raise UnsupportedRequest("extra_body.n", "a reply is one answer: make a call for each")
-    reasoning = options.get("reasoning")
-    if isinstance(reasoning, str) and reasoning not in LEVELS:
+    reasoning: Any = options.get("reasoning")
+    if isinstance(reasoning, bool) or not (reasoning is None or isinstance(reasoning, int) or reasoning in LEVELS):
         raise UnsupportedRequest(f"reasoning {reasoning!r}", f"one of {', '.join(LEVELS)}, or a number of tokens")
     retention = options.get("cache_retention", "short")
     if retention not in RETENTIONS:
         raise UnsupportedRequest(f"cache_retention {retention!r}", f"one of {', '.join(RETENTIONS)}")
+    if "" in request.stop:
+        raise UnsupportedRequest("stop ''", "a stop sequence has text")
+    for key, value in (request.metadata or {}).items():
+        if not isinstance(cast("Any", key), str) or not isinstance(cast("Any", value), str):
+            raise UnsupportedRequest(f"metadata {key!r}", "keys and values are text")
     names: set[str] = set()
     for tool in request.tools:
         if isinstance(tool, ToolDefinition):
@@ -77,44 +117,122 @@ def check_request(request: LlmRequest) -> None:
             names.add(tool.name)
 
 
-def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str]) -> LlmRequest:
+def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str], numbers: Numbers = Numbers()) -> LlmRequest:
     """The request, checked, as what is known of the model wants it; `notes` get what was changed.
 
-    Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right.
+    Refuses a reasoning level that the model is known not to have. Of a model of which nothing is known, any is right. A
+    budget of no tokens is the level "off", and of a model that is told budgets a level is one.
     """
+    check_model(spec.id)
     check_request(request)
+    if spec.inputs is not None:
+        request = _fit_media(request, spec.inputs, notes)
+    answered = answer_calls(request.messages, notes)
+    if answered is not request.messages:
+        request = evolve(request, messages=answered)
     cap, limit = request.max_output_tokens, spec.max_output_tokens
+    if cap is not None and cap < numbers.least_output:
+        raise UnsupportedRequest(f"max_output_tokens {cap}", f"it is at least {numbers.least_output}")
     if cap is not None and limit is not None and cap > limit:
         notes.append(f"max_output_tokens was lowered from {cap} to {limit}, the model's limit")
         request = evolve(request, max_output_tokens=limit)
     said: ReasoningLevel | int | None = request.options.get("reasoning")
-    fitting = _fit_reasoning(said, request.max_output_tokens or limit, spec, notes)
+    fitting = _fit_reasoning(said, request.max_output_tokens or limit, spec, numbers, notes)
     return request if fitting == said else evolve(request, options=evolve(request.options, reasoning=fitting))
 
 
+def _fit_media(request: LlmRequest, inputs: tuple[Kind, ...], notes: list[str]) -> LlmRequest:
+    """A model that is known not to see is told that there was a picture; so with documents and sound."""
+    missing = frozenset(KINDS) - {"text", *inputs}
+    messages, told = without_media(request.messages, missing)
+    for kind in sorted(set(told)):
+        many = f"{told.count(kind)} {kind} parts" if told.count(kind) > 1 else f"one {kind} part"
+        notes.append(f"{many} became text: the model is not given {_NOT_GIVEN[kind]}")
+    return evolve(request, messages=messages) if told else request
+
+
+_NOT_GIVEN: Final = {"audio": "sound", "document": "documents", "image": "pictures"}
+
+
+def answer_calls(messages: tuple[Message, ...], notes: list[str]) -> tuple[Message, ...]:
+    """The conversation in which every call has a result before somebody goes on speaking.
+
+    No provider takes one without. So a call that nobody answers, because the user broke off or spoke up instead, gets a
+    result that says so, behind those of its neighbours. Calls at the very end stay open.
+    """
+    back: list[Message] = []  # the conversation from its end
+    speaker: int | None = None  # where in it stands who speaks next
+    coming: set[str] = set()  # results further on, each as far as the last call that bears its id
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            calls = {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
+            lost = [ToolResultMessage(id, NO_RESULT, calls[id], is_error=True) for id in calls if id not in coming]
+            if lost and speaker is not None:
+                back[speaker + 1 : speaker + 1] = reversed(lost)
+            coming -= calls.keys()
+        if isinstance(message, ToolResultMessage):
+            coming.add(message.tool_call_id)
+        elif not isinstance(message, CustomMessage):
+            speaker = len(back)
+        back.append(message)
+    if len(back) == len(messages):
+        return messages
+    notes.append(f"calls that nobody answered got the result {NO_RESULT!r}")
+    return tuple(reversed(back))
+
+
 def _fit_reasoning(
-    said: ReasoningLevel | int | None, cap: int | None, spec: ModelSpec, notes: list[str]
+    said: ReasoningLevel | int | None, cap: int | None, spec: ModelSpec, numbers: Numbers, notes: list[str]
 ) -> ReasoningLevel | int | None:
     if said is None:
         return None
+    asked, said = said, "off" if said == 0 else said
     levels = supported_levels(spec)
     if levels is not None:
-        if levels == ("off",) and said in ("off", 0):
+        if levels == ("off",) and said == "off":
             # Servers refuse the field for a model that does not reason, whatever it says.
             notes.append("reasoning is not switched off: the model does not reason")
             return None
         # A budget is as good as any level but "off".
-        known = said in levels if isinstance(said, str) else "off" in levels if said == 0 else levels != ("off",)
+        known = said in levels if isinstance(said, str) else levels != ("off",)
         if not known:
-            raise UnsupportedRequest(f"reasoning {said!r}", f"the model takes one of {', '.join(levels)}")
-    budgets = spec.capability.budgets if spec.capability is not None else None
-    if not isinstance(said, str) or not budgets or said not in budgets:
-        return said
-    budget = budgets[said]
-    room = budget if cap is None else max(cap - ROOM_TO_ANSWER, ROOM_TO_ANSWER)
+            raise UnsupportedRequest(f"reasoning {asked!r}", f"the model takes one of {', '.join(levels)}")
+    if isinstance(said, str):
+        budget = _budget_of(said, spec, numbers, notes)
+        if budget is None:
+            return said
+        return _leave_room(budget, cap, numbers, notes) if budget else "off"
+    if said < numbers.least_budget and said != numbers.any_budget:
+        raise UnsupportedRequest(f"reasoning {said}", f"a budget of tokens is at least {numbers.least_budget}")
+    return _leave_room(said, cap, numbers, notes) if numbers.budget_in_output else said
+
+
+def _budget_of(level: ReasoningLevel, spec: ModelSpec, numbers: Numbers, notes: list[str]) -> int | None:
+    """The tokens that the model is told for a level; None where it is told the level."""
+    own = (spec.capability.budgets if spec.capability is not None else None) or {}
+    budgets = {**numbers.budgets, **own}
+    if level in budgets:
+        return budgets[level]
+    if level == "off" or not numbers.budgets:
+        return None
+    notes.append(f"reasoning {level} is sent as the largest budget that all models take")
+    return budgets[[*numbers.budgets][-1]]
+
+
+def _leave_room(budget: int, cap: int | None, numbers: Numbers, notes: list[str]) -> int:
+    """The budget, or what leaves room for an answer below the cap on the output, of which reasoning is a part. Of a cap
+    that has little more than that room it is half."""
+    if cap is None:
+        return budget
+    room = max(cap - ROOM_TO_ANSWER, cap // 2, numbers.least_budget)
     if budget > room:
         notes.append(f"the reasoning budget is {room} tokens, to leave room for an answer")
     return min(budget, room)
+
+
+def unsaid(level: str) -> str:
+    """The note on a level that has an empty word."""
+    return f"reasoning {level} is said by sending nothing: the server has no word for it"
 
 
 def session_key(session_id: str) -> str:
@@ -143,11 +261,32 @@ def client_request_id(request: LlmRequest, notes: list[str]) -> list[tuple[str, 
     return []
 
 
+def openai_metadata(metadata: Mapping[str, str]) -> JsonDict:
+    """Metadata as OpenAI's servers take it (WIRE 1b)."""
+    if len(metadata) > MAX_PAIRS:
+        raise UnsupportedRequest("metadata", f"at most {MAX_PAIRS} pairs, here are {len(metadata)}")
+    for key, value in metadata.items():
+        if len(key) > MAX_KEY or len(value) > MAX_VALUE:
+            rule = f"keys up to {MAX_KEY} characters, values up to {MAX_VALUE}"
+            raise UnsupportedRequest(f"metadata {key[:MAX_KEY]!r}", rule)
+    return dict(metadata)
+
+
 def check_name(name: str, pattern: re.Pattern[str], rule: str, what: str = "tool name") -> str:
     """The name, or UnsupportedRequest where the provider would refuse it."""
     if not pattern.fullmatch(name):
         raise UnsupportedRequest(f"{what} {name!r}", rule)
     return name
+
+
+def custom_format(format: Mapping[str, Any], *, nested: bool) -> JsonDict:
+    """What a custom tool's text is held to. A grammar may be given in either form: flat, as Responses has it, or
+    nested, as Chat Completions does (WIRE 1b, 2b)."""
+    if format.get("type") != "grammar":
+        return dict(format)
+    grammar = {**format, **format.get("grammar", {})}
+    grammar = {key: value for key, value in grammar.items() if key not in ("type", "grammar")}
+    return {"type": "grammar", "grammar": grammar} if nested else {"type": "grammar", **grammar}
 
 
 def encode_base64(data: bytes) -> str:
@@ -171,8 +310,31 @@ def media_type_of(part: ImagePart | DocumentPart | AudioPart, allowed: frozenset
 
 
 def arguments_text(call: ToolCallPart) -> str:
-    """A call's arguments as JSON text: what the model wrote, to the letter, where that is known. The text of a custom
-    call is the argument `input`."""
+    """A call's arguments as JSON text: what the model wrote, to the letter, where that is an object. The text of a
+    custom call is the argument `input`.
+
+    What is no object goes back as an empty one. OpenAI takes anything here, but servers that put calls into a template
+    parse them first: with one broken call vLLM and llama.cpp would refuse the rest of the conversation.
+    """
+    raw = call.raw_arguments
     if call.kind == "custom":
-        return dump_json({"input": call.raw_arguments})
-    return call.raw_arguments or dump_json(dict(call.arguments))
+        return dump_json({"input": raw})
+    if raw and (call.arguments or (raw.lstrip().startswith("{") and parse_arguments(raw)[1] is None)):
+        return _without_halves(raw)
+    try:
+        return dump_json(dict(call.arguments))
+    except (ValueError, TypeError) as error:
+        rule = f"they hold a value that JSON cannot say ({error})"
+        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None
+
+
+# A backslash that escapes itself, a whole surrogate pair, and half of one.
+_ESCAPES: Final = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _without_halves(text: str) -> str:
+    """JSON text with the replacement character for each half of a surrogate pair that is written as an escape. Servers
+    that parse the arguments of a call fail on one."""
+    return _ESCAPES.sub(lambda found: r"\ufffd" if found["half"] else found[0], text) if "\\u" in text else text

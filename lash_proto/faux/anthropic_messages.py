@@ -14,8 +14,8 @@ from typing import Any, cast
 from ..failures import FailureKind, LocalProtocolError, is_context_overflow
 from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Json, JsonDict, dump_json, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from ..values import Json, JsonDict, clean, dump_json, get_str
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 API = "anthropic-messages"
 
@@ -42,6 +42,10 @@ _ERRORS: dict[FailureKind, str] = {
 }
 
 
+# Where a delta has its piece of the reply.
+_SAID = frozenset({"text", "thinking", "partial_json"})
+
+
 def recognise(method: str, path: str, body: Json) -> FauxCall | None:
     """The call, where it is `POST .../v1/messages`."""
     if method != "POST" or not path.split("?")[0].endswith("/v1/messages") or not isinstance(body, dict):
@@ -61,8 +65,10 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
         body = dump_json(_error(error, request_id)).encode()
         return Answer(error.status if error.status is not None else 200, tuple(headers), (body,))
     if call.stream:
-        events = tuple(_sse(data) for data in _events(reply, call, request_id))[: reply.cut_after]
-        return Answer(200, (("content-type", "text/event-stream; charset=utf-8"), ("request-id", request_id)), events)
+        events = list(_events(reply, call, request_id))[: reply.cut_after]
+        tokens = tuple(count_tokens(event.get("delta"), _SAID) for event in events)
+        head = (("content-type", "text/event-stream; charset=utf-8"), ("request-id", request_id))
+        return Answer(200, head, tuple(map(_sse, events)), tokens)
     content = [block for block in map(_block, reply.content) if block is not None]
     message = {**_message(reply, call, content), **_ending(reply)}
     if reply.usage is not None:
@@ -150,7 +156,7 @@ def _thinking(part: ReasoningPart) -> JsonDict:
     signature = known.get("signature")
     if not isinstance(signature, str):
         # A server signs all thinking; what stands in a signature is nobody's business but its own.
-        signature = base64.b64encode(hashlib.sha256(part.text.encode()).digest()).decode()
+        signature = base64.b64encode(hashlib.sha256(clean(part.text).encode()).digest()).decode()
     return {**known, "type": "thinking", "thinking": part.text, "signature": signature}
 
 

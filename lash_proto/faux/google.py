@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from attrs import evolve
+
 from ..failures import FailureKind, is_context_overflow
 from ..messages import AudioPart, DocumentPart, ImagePart, OpaquePart, Part, ReasoningPart, ToolCallPart
 from ..partial_json import parse_arguments
 from ..usage import LlmUsage, StopReason
-from ..values import Json, JsonDict, dump_json, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from ..values import Json, JsonDict, dump_json, get_dict, get_str
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 _GEMINI = re.compile(r"/v\d\w*/(.+):(generateContent|streamGenerateContent)(?:\?.*)?")
 _CODE_ASSIST = re.compile(r"/v1internal:(generateContent|streamGenerateContent)(?:\?.*)?")
@@ -78,17 +80,24 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     wrapped = call.api == "google-code-assist"
     if not call.stream:
         return _json(_wrap(_whole(reply, call), reply, wrapped))
-    objects = [_wrap(each, reply, wrapped) for each in _stream(reply, call)]
-    texts = [_text(each) for each in objects][: reply.cut_after]
+    objects = _stream(reply, call)
+    texts = [_text(_wrap(each, reply, wrapped)) for each in objects][: reply.cut_after]
+    tokens = tuple(map(_tokens, objects))[: reply.cut_after]
     if "alt=sse" in call.path.partition("?")[2]:
         chunks = tuple(f"data: {text}\r\n\r\n".encode() for text in texts)
-        return Answer(200, (("content-type", "text/event-stream"),), chunks)
+        return Answer(200, (("content-type", "text/event-stream"),), chunks, tokens)
     pieces = [("\n,\r\n" if number else "[") + text for number, text in enumerate(texts)]
     if reply.cut_after is None or reply.cut_after > len(texts):
         pieces.append("\n]\n")
-    return Answer(
-        200, (("content-type", "application/json; charset=UTF-8"),), tuple(piece.encode() for piece in pieces)
-    )
+        tokens = (*tokens, 0)
+    head = (("content-type", "application/json; charset=UTF-8"),)
+    return Answer(200, head, tuple(piece.encode() for piece in pieces), tokens)
+
+
+def _tokens(event: JsonDict) -> int:
+    parts = [part for candidate in event.get("candidates", ()) for part in candidate["content"]["parts"]]
+    calls = [{"text": dump_json(get_dict(part["functionCall"], "args"))} for part in parts if "functionCall" in part]
+    return count_tokens([*parts, *calls], ("text",))
 
 
 def _text(body: JsonDict) -> str:
@@ -118,7 +127,7 @@ def _stream(reply: FauxReply, call: FauxCall) -> list[JsonDict]:
     if _blocked(reply):
         return [_object(reply, call, reply.usage, promptFeedback={"blockReason": "SAFETY"})]
     # Until its end a stream knows what came in, and counts up what goes out.
-    so_far = None if reply.usage is None else LlmUsage(reply.usage.input_tokens, reply.usage.cached_input_tokens)
+    so_far = None if reply.usage is None else evolve(reply.usage, output_tokens=0, reasoning_tokens=None)
     objects = [
         _object(reply, call, so_far, candidates=[_candidate([part])])
         for each in reply.content

@@ -23,7 +23,7 @@ from ..messages import (
 )
 from ..usage import LlmUsage, StopReason
 from ..values import Json, JsonDict, dump_json, get_dict, get_list, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 API: Final = "openai-completions"
 
@@ -71,9 +71,10 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     if not call.stream:
         whole = {"error": _error(reply.error)} if reply.error is not None else _completion(reply, call)
         return _json(200, whole, headers)
-    events = list(_events(reply, call))
+    events = list(_events(reply, call))[: reply.cut_after]
     chunks = tuple(f"data: {event if isinstance(event, str) else dump_json(event)}\n\n".encode() for event in events)
-    return Answer(200, (("content-type", "text/event-stream; charset=utf-8"), *headers), chunks[: reply.cut_after])
+    headers = [("content-type", "text/event-stream; charset=utf-8"), *headers]
+    return Answer(200, tuple(headers), chunks, tuple(map(_tokens, events)))
 
 
 def _json(status: int, body: JsonDict, headers: list[tuple[str, str]]) -> Answer:
@@ -86,6 +87,16 @@ def _error(error: FauxError) -> JsonDict:
 
 
 # --- a stream --------------------------------------------------------------------------------------------------------
+
+# Where a delta has its piece of the reply: `text` inside Mistral's thinking.
+_SAID: Final = frozenset(
+    "content refusal reasoning_content reasoning reasoning_text text arguments input transcript".split()
+)
+
+
+def _tokens(event: JsonDict | str) -> int:
+    deltas = [get_dict(choice, "delta") for choice in get_list(event, "choices")]
+    return count_tokens([{**delta, "reasoning_details": None} for delta in deltas], _SAID)  # these repeat what was said
 
 
 def _events(reply: FauxReply, call: FauxCall) -> Iterator[JsonDict | str]:
@@ -105,8 +116,11 @@ def _events(reply: FauxReply, call: FauxCall) -> Iterator[JsonDict | str]:
     if reply.error is not None:
         yield {"error": _error(reply.error)}
         return
-    yield chunk({}, _STOPS[reply.stop])
-    if counted and reply.usage is not None:
+    last = chunk({}, _STOPS[reply.stop])
+    if reply.usage is not None and reply.usage_unasked and not counted:
+        last["usage"] = _usage(reply.usage)
+    yield last
+    if reply.usage is not None and counted:
         yield {**head, "choices": [], "usage": _usage(reply.usage)}
     yield "[DONE]"
 

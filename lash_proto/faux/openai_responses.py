@@ -15,7 +15,7 @@ from ..failures import FailureKind
 from ..messages import ImagePart, OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from ..usage import StopReason
 from ..values import Json, JsonDict, dump_json, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 _CREATED_AT = 1_763_000_000
 
@@ -57,12 +57,13 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     if not call.stream:
         text = dump_json(_response(reply, call, items)).encode()
         return Answer(200, _headers("application/json"), (text if reply.cut_after is None else text[: len(text) // 2],))
-    events = _events(reply, call, items)
-    chunks = [
+    events = list(_events(reply, call, items))[: reply.cut_after]
+    chunks = tuple(
         f"event: {event['type']}\ndata: {dump_json({**event, 'sequence_number': number})}\n\n".encode()
         for number, event in enumerate(events)
-    ]
-    return Answer(200, _headers("text/event-stream; charset=utf-8"), tuple(chunks[: reply.cut_after]))
+    )
+    tokens = tuple(count_tokens(event, ("delta",)) for event in events)
+    return Answer(200, _headers("text/event-stream; charset=utf-8"), chunks, tokens)
 
 
 def _headers(content_type: str) -> tuple[tuple[str, str], ...]:

@@ -9,10 +9,11 @@ import base64
 from collections.abc import Iterator
 from typing import Final, cast
 
+from ..failures import is_context_overflow
 from ..messages import ImagePart, ReasoningPart, RefusalPart, TextPart
 from ..usage import LlmUsage, StopReason
 from ..values import Json, JsonDict, dump_json, get_list, get_str
-from .script import Answer, FauxCall, FauxError, FauxReply
+from .script import Answer, FauxCall, FauxError, FauxReply, count_tokens
 
 API: Final = "openrouter-images"
 
@@ -20,7 +21,14 @@ _CREATED: Final = 1_767_225_600
 _STOPS: Final[dict[StopReason, str]] = {"length": "length", "content_filter": "content_filter", "error": "error"}
 
 # OpenRouter's `code` is a number, that of the HTTP status as a rule.
-_CODES: Final = {"authentication": 401, "quota": 402, "permission": 403, "rate_limit": 429, "invalid_request": 400}
+_CODES: Final = {
+    "authentication": 401,
+    "quota": 402,
+    "permission": 403,
+    "rate_limit": 429,
+    "invalid_request": 400,
+    "context_overflow": 400,
+}
 
 
 def recognise(method: str, path: str, body: Json) -> FauxCall | None:
@@ -43,9 +51,10 @@ def render(reply: FauxReply, call: FauxCall) -> Answer:
     if not call.stream:
         whole = {"error": _error(reply.error)} if reply.error is not None else _completion(reply, call)
         return _json(200, whole, headers)
-    events = list(_events(reply, call))
+    events = list(_events(reply, call))[: reply.cut_after]
     chunks = tuple(f"data: {event if isinstance(event, str) else dump_json(event)}\n\n".encode() for event in events)
-    return Answer(200, (("content-type", "text/event-stream"), *headers), chunks[: reply.cut_after])
+    tokens = tuple(count_tokens(get_list(event, "choices"), ("content", "reasoning", "refusal")) for event in events)
+    return Answer(200, (("content-type", "text/event-stream"), *headers), chunks, tokens)
 
 
 def _json(status: int, body: JsonDict, headers: list[tuple[str, str]]) -> Answer:
@@ -53,7 +62,10 @@ def _json(status: int, body: JsonDict, headers: list[tuple[str, str]]) -> Answer
 
 
 def _error(error: FauxError) -> JsonDict:
-    return {"code": error.status or _CODES.get(error.kind, 502), "message": error.message}
+    message = error.message
+    if error.kind == "context_overflow" and not is_context_overflow(message):
+        message = f"This endpoint's maximum context length is 65536 tokens. {message}"  # its code says no more than 400
+    return {"code": error.status or _CODES.get(error.kind, 502), "message": message}
 
 
 def _events(reply: FauxReply, call: FauxCall) -> Iterator[JsonDict | str]:

@@ -2,13 +2,13 @@
 
 A `FauxReply` is an answer written down: parts, usage, an error, a cut. Each dialect's file renders it as the bytes that
 dialect's real server would send, one chunk an event, and knows its own paths. `FauxProvider` takes a request's bytes,
-finds the dialect by the path, and answers with the next reply of its script. It is a machine without time: pacing is
-the driver's.
+finds the dialect by the path, and answers with the next reply of its script. It is a machine without time: an answer
+says how long each chunk of a stream is to be waited for at a speed, and who serves it does the waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, cast
 
@@ -17,19 +17,24 @@ from attrs import define, evolve, field, frozen
 from ..failures import FailureKind
 from ..messages import OpaquePart, Part, ReasoningPart, TextPart, ToolCallPart
 from ..usage import LlmUsage, StopReason
-from ..values import Headers, Json, Value, header, parse_json
+from ..values import Headers, Json, JsonDict, Value, dump_json, header, parse_json
 from .form import read_form
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
 class FauxError(Value):
-    """An error to be told: as the HTTP response where `status` is set, else as an event inside a 200 stream."""
+    """An error to be told: as the HTTP response where `status` is set, else as an event inside a 200 stream.
+
+    `body` is what that response says where the server at hand has a form of its own, not the dialect's: JSON, or a
+    string for plain text. Then kind and message go unsaid.
+    """
 
     tag: ClassVar = ("type", "faux_error")
     kind: FailureKind
-    message: str
+    message: str = ""
     status: int | None = None
     retry_after: float | None = None
+    body: Any = None
 
 
 def _parts(value: str | Iterable[Part]) -> tuple[Part, ...]:
@@ -41,7 +46,8 @@ class FauxReply(Value):
     """One scripted answer. A string is one text; text, reasoning, tool calls, refusals, pictures and opaque parts work.
 
     `stop_reason` None is "tool_use" where there is a call, else "stop". `cut_after` ends the body cleanly after that
-    many stream events, with nothing behind. `piece` is how many characters a delta holds.
+    many stream events, with nothing behind. `piece` is how many characters a delta holds. A stream of Chat Completions
+    tells usage to who asks for it, and with `usage_unasked` to others too, as Mistral's server does.
     """
 
     tag: ClassVar = ("type", "faux_reply")
@@ -53,6 +59,7 @@ class FauxReply(Value):
     piece: int = 12
     id: str = "faux-1"
     model: str | None = None
+    usage_unasked: bool = False
 
     @property
     def stop(self) -> StopReason:
@@ -80,16 +87,45 @@ class FauxCall:
 
 @frozen(weakref_slot=False)
 class Answer:
-    """A response as bytes: a chunk an event, the whole body in one chunk where it is not a stream."""
+    """A response as bytes: a chunk an event, the whole body in one chunk where it is not a stream.
+
+    `tokens` is how much of the reply each chunk of a stream tells; empty where nothing is paced.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     chunks: tuple[bytes, ...]
+    tokens: tuple[int, ...] = ()
 
     @property
     def body(self) -> bytes:
         """All chunks together."""
         return b"".join(self.chunks)
+
+    def waits(self, tokens_per_second: float | None) -> tuple[float, ...]:
+        """How many seconds to wait before each chunk, so that the reply comes at this speed; None: at once."""
+        if tokens_per_second is None or not self.tokens:
+            return (0.0,) * len(self.chunks)
+        return tuple(count / tokens_per_second for count in self.tokens)
+
+
+def check_speed(tokens_per_second: float | None) -> float | None:
+    """The speed; ValueError for one at which nothing would ever come."""
+    if tokens_per_second is not None and not tokens_per_second > 0:
+        raise ValueError(f"tokens_per_second {tokens_per_second!r}: it must be above 0")
+    return tokens_per_second
+
+
+def count_tokens(said: Json, names: Collection[str]) -> int:
+    """The tokens in the strings that stand under one of these names, however deep; four characters are a token."""
+    total = 0
+    if isinstance(said, list):
+        for each in cast("list[Json]", said):
+            total += count_tokens(each, names)
+    elif isinstance(said, dict):
+        for name, value in cast("JsonDict", said).items():
+            total += -(-len(value) // 4) if isinstance(value, str) and name in names else count_tokens(value, names)
+    return total
 
 
 class FauxDialect(Protocol):
@@ -117,8 +153,12 @@ DIALECTS: tuple[str, ...] = (
 Scripted = FauxReply | Callable[[FauxCall], FauxReply]
 
 
-def _scripted(value: Iterable[Scripted]) -> list[Scripted]:
-    return list(value)
+def _scripted(value: Scripted | str) -> Scripted:
+    return FauxReply(value) if isinstance(value, str) else value
+
+
+def _script(value: Iterable[Scripted | str]) -> list[Scripted]:
+    return [_scripted(each) for each in value]
 
 
 def _echo(call: FauxCall) -> FauxReply:
@@ -129,11 +169,11 @@ def _echo(call: FauxCall) -> FauxReply:
 class FauxProvider:
     """Answers requests of any dialect with the replies of a script, in order; then with `otherwise`.
 
-    A reply may be a function of the call. `calls` keeps what was asked.
+    A reply may be a string, which is its text, or a function of the call. `calls` keeps what was asked.
     """
 
-    script: list[Scripted] = field(factory=list[Scripted], converter=_scripted)
-    otherwise: Scripted = _echo
+    script: list[Scripted] = field(factory=list[Scripted], converter=_script)
+    otherwise: Scripted = field(default=_echo, converter=_scripted)
     calls: list[FauxCall] = field(factory=list[FauxCall])
 
     def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Answer:
@@ -152,8 +192,18 @@ class FauxProvider:
                 self.calls.append(call)
                 scripted = self.script.pop(0) if self.script else self.otherwise
                 reply = scripted if isinstance(scripted, FauxReply) else scripted(call)
-                return dialect.render(reply, call)
+                return _in_its_own_words(dialect.render(reply, call), reply.error)
         return _plain(404, f"the faux provider knows no {method} {path}")
+
+
+def _in_its_own_words(answer: Answer, error: FauxError | None) -> Answer:
+    """The answer with the body that the error brings, where it brings one."""
+    if error is None or error.status is None or error.body is None:
+        return answer
+    said = error.body if isinstance(error.body, str) else dump_json(error.body)
+    kind = "text/plain" if isinstance(error.body, str) else "application/json"
+    kept = [item for item in answer.headers if item[0] != "content-type"]
+    return evolve(answer, headers=(("content-type", kind), *kept), chunks=(said.encode(),))
 
 
 _KEYS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key"})

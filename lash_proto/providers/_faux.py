@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from attrs import field, frozen
 
 from ..codec import Route
-from ..faux import FauxProvider, FauxReply
-from ..faux.script import Scripted
+from ..faux import FauxProvider
+from ..faux.script import Scripted, check_speed
 from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, codec_of
@@ -26,9 +26,10 @@ _BASES = {"openai-completions": BASE_URL + "/v1", "openai-responses": BASE_URL +
 
 @frozen(weakref_slot=False)
 class FauxHandle(ProviderHandle):
-    """A handle whose calls a client performs by asking `provider`, not the network."""
+    """A handle whose calls a client performs by asking `provider`, not the network, at the speed asked for."""
 
     provider: FauxProvider = field(factory=FauxProvider, kw_only=True)
+    tokens_per_second: float | None = field(default=None, kw_only=True)
 
 
 def faux(
@@ -36,23 +37,26 @@ def faux(
     *,
     api: str = "anthropic-messages",
     pictures: str = PICTURES,
+    tokens_per_second: float | None = None,
     api_key: str | Secret | None = None,
     options: ProviderOptions | None = None,
 ) -> FauxHandle:
     """A handle whose provider gives `replies` in order, in the dialect `api`; after them it says who it is.
 
-    Asked for pictures it gives those among the replies, in the dialect `pictures`.
+    Asked for pictures it gives those among the replies, in the dialect `pictures`. Streams come at `tokens_per_second`,
+    four characters being a token; without it they come at once.
     """
-    if isinstance(replies, FauxProvider):
-        provider = replies
-    else:
-        provider = FauxProvider([FauxReply(reply) if isinstance(reply, str) else reply for reply in replies])
     return FauxHandle(
         kind="faux",
-        state={"api": api, "pictures": None if pictures == PICTURES else pictures},
+        state={
+            "api": api,
+            "pictures": None if pictures == PICTURES else pictures,
+            "tokens_per_second": tokens_per_second,
+        },
         auth=KeyAuth("faux", optional=True),
         route=Route(_BASES.get(api, BASE_URL), codec_of(api, "faux")),
         options=options,
         pictures=Route(BASE_URL + "/v1", codec_of(pictures, "faux")),
-        provider=provider,
+        provider=replies if isinstance(replies, FauxProvider) else FauxProvider(replies),
+        tokens_per_second=check_speed(tokens_per_second),
     ).with_key(api_key)

@@ -11,11 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ..codec import Route
 from ..compat import AnthropicCompat, ChatCompat, ResponsesCompat
+from ..errors import UnsupportedRequest
 from ..messages import AssistantMessage, ImagePart, LlmRequest, ProviderOptions, ToolResultMessage, UserMessage
+from ..models import ModelSpec
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, check_base_url, codec_of
 from .registry import VARIABLES
@@ -35,15 +37,44 @@ ENDPOINTS: Final[Mapping[str, str]] = {
 }
 """Where models go whose ids begin so; all others to `/chat/completions`."""
 
+# The reference client sends Copilot no effort "none" either.
+_OFF: Final = {"off": ""}
+
 # In the order of choice where a model has several.
 _DIALECTS: Final[Mapping[str, tuple[str, Any]]] = {
     "/v1/messages": ("anthropic-messages", AnthropicCompat()),
-    "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None)),
+    "/responses": ("openai-responses", ResponsesCompat(store=None, cache_lifetime=None, effort_words=_OFF)),
     CHAT: (
         "openai-completions",
-        ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False, budget_field="thinking_budget"),
+        ChatCompat(
+            prompt_cache_key=False,
+            cache_lifetime=None,
+            custom_tools=False,
+            budget_field="thinking_budget",
+            show_reasoning={},
+            effort_words=_OFF,
+        ),
     ),
 }
+
+
+@frozen(weakref_slot=False)
+class SpokenModels:
+    """The policy that refuses a model none of whose endpoints lash speaks."""
+
+    endpoints: Mapping[str, str | Sequence[str]]
+
+    def spec(self, model: str | ModelSpec) -> ModelSpec:
+        """The model to ask for. Raises UnsupportedRequest."""
+        spec = ModelSpec.of(model)
+        fitting = max((begins for begins in self.endpoints if spec.id.startswith(begins)), key=len, default=None)
+        said = self.endpoints[fitting] if fitting is not None else ()
+        if said and fitting is not None and _endpoint(fitting, said) is None:
+            raise UnsupportedRequest(
+                f"model {spec.id!r}", f"it is at {', '.join(said)}; lash speaks {', '.join(_DIALECTS)}"
+            )
+        return spec
+
 
 _HINT: Final = (
     "lash sends no identity headers of others, and Copilot serves only clients that it knows by them: "
@@ -85,6 +116,7 @@ def github_copilot(
         auth=KeyAuth("github-copilot", variables=VARIABLES["github-copilot"]),
         route=made[CHAT],
         routes=tuple((begins, made[found]) for begins, said in table.items() if (found := _endpoint(begins, said))),
+        policy=SpokenModels(table),
         options=options,
         keyed=_with_token,
     ).with_key(access_token or api_key)
@@ -103,15 +135,19 @@ def _with_token(handle: ProviderHandle, token: str) -> ProviderHandle:
     )
 
 
-def request_headers(request: LlmRequest) -> tuple[tuple[str, str], ...]:
-    """What Copilot asks of a request: who began the turn (it counts those of users), and whether there are pictures."""
+def request_headers(request: LlmRequest, model: ModelSpec) -> tuple[tuple[str, str], ...]:
+    """What Copilot asks of a request: who began the turn (it counts those of users), and whether there are pictures.
+
+    None go to a model that is known not to see.
+    """
     said = [m for m in request.messages if isinstance(m, (UserMessage, AssistantMessage, ToolResultMessage))]
     headers = [
         ("x-initiator", "agent" if said and not isinstance(said[-1], UserMessage) else "user"),
         ("openai-intent", "conversation-edits"),
     ]
     shown = [m.content for m in said if not isinstance(m, AssistantMessage) and not isinstance(m.content, str)]
-    if any(isinstance(part, ImagePart) for content in shown for part in content):
+    sees = model.inputs is None or "image" in model.inputs
+    if sees and any(isinstance(part, ImagePart) for content in shown for part in content):
         headers.append(("copilot-vision-request", "true"))
     return tuple(headers)
 

@@ -44,13 +44,22 @@ class CompatByModel:
         return spec
 
 
-# Custom tools and the fields of its prompt cache are OpenAI's own; most servers know only the older name for the token
-# limit.
-_NEW: Final = ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False)
+# Custom tools and the fields of its prompt cache are OpenAI's own, and so is keeping reasoning back; most servers know
+# only the older name for the token limit.
+_NEW: Final = ChatCompat(prompt_cache_key=False, cache_lifetime=None, custom_tools=False, show_reasoning={})
 _OLD: Final = evolve(_NEW, max_tokens_field="max_tokens")
 
 _OPENROUTER: Final = evolve(_NEW, thinking_format="openrouter", session_headers=("x-session-id",))
-_GROQ: Final = evolve(_NEW, effort_words={"minimal": None, "xhigh": None, "max": None})
+_GROQ: Final = evolve(
+    _NEW,
+    effort_words={"minimal": None, "xhigh": None, "max": None},
+    show_reasoning={"include_reasoning": True},
+    refuses=("logit_bias",),
+)
+# It knows on and off only, and writes its reasoning between tags in the text unless told otherwise.
+_GROQ_QWEN: Final = evolve(
+    _GROQ, effort_words=dict.fromkeys(LEVELS[1:], "default"), show_reasoning={"reasoning_format": "parsed"}
+)
 
 PRESETS: Final[dict[str, Preset]] = {
     # Claude and Gemini behind OpenRouter cache what is marked (WIRE 2h, 12.7).
@@ -64,17 +73,17 @@ PRESETS: Final[dict[str, Preset]] = {
         ),
         pictures="openrouter-images",
     ),
-    # Qwen3 knows on and off only.
+    # Of its two fields that show reasoning a request may have one, and gpt-oss knows only the first (Groq's documents).
     "groq": Preset(
         base_url="https://api.groq.com/openai/v1",
         variables=("GROQ_API_KEY",),
         compat=_GROQ,
-        by_model=(("qwen/qwen3-32b", evolve(_GROQ, effort_words=dict.fromkeys(LEVELS[1:], "default"))),),
+        by_model=(("qwen/qwen3-32b", _GROQ_QWEN),),
     ),
     "together": Preset(
         base_url="https://api.together.xyz/v1",
         variables=("TOGETHER_API_KEY",),
-        compat=evolve(_OLD, thinking_format="together"),
+        compat=evolve(_OLD, thinking_format="together", refuses=("store",)),
     ),
     "vllm": Preset(compat=evolve(_OLD, budget_field="thinking_token_budget")),
     # A whole answer may end without a finish_reason.
@@ -100,7 +109,7 @@ PRESETS: Final[dict[str, Preset]] = {
             reasoning_content_required=True,
             json_schema=False,
             strict_tools=False,
-            seed=False,
+            refuses=("seed",),
         ),
     ),
     # Completion tokens leave the reasoning out (WIRE 2e).
@@ -144,6 +153,12 @@ PRESETS: Final[dict[str, Preset]] = {
     "cerebras": Preset(
         base_url="https://api.cerebras.ai/v1",
         variables=("CEREBRAS_API_KEY",),
-        compat=evolve(_NEW, prompt_cache_key=True, effort_words={"minimal": None, "xhigh": None, "max": None}),
+        compat=evolve(
+            _NEW,
+            prompt_cache_key=True,
+            effort_words={"minimal": None, "xhigh": None, "max": None},
+            refuses=("store", "frequency_penalty", "presence_penalty"),
+            bare_400_is_overflow=True,
+        ),
     ),
 }

@@ -218,7 +218,8 @@ def _conversation(response: LlmResponse) -> Iterator[LlmRequest]:
     messages += [ToolResultMessage(call.id, "done", name=call.name) for call in response.tool_calls]
     for more in ((), (UserMessage("Go on."),), (response.message, *messages[2:], UserMessage("And on."))):
         messages += more
-        yield LlmRequest(messages, tools=tuple(tools.values()))
+        if messages[-1] is not response.message:  # not every reply is one that the server would go on from
+            yield LlmRequest(messages, tools=tuple(tools.values()))
 
 
 def _wanted(response: LlmResponse, said: str) -> Iterator[str]:

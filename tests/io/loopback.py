@@ -45,11 +45,14 @@ class Peer:
                 return None
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
-        if self.server.head_only:
+        if self.server.reads_head_only(head):
             return head
         sizes = [line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         while sizes and len(body) < int(sizes[0]):
-            body += self.connection.recv(65536)
+            more = self.connection.recv(65536)
+            if not more:
+                return None
+            body += more
         return head + b"\r\n\r\n" + body
 
 
@@ -103,6 +106,14 @@ class Server:
         scheme = "http" if self.tls is None else "https"
         return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
+    def reads_head_only(self, head: bytes) -> bool:
+        """Whether the body of this request is left unread."""
+        return self.head_only
+
+    def script_of(self, request: bytes) -> Sequence[Step]:
+        """What answers this request."""
+        return self.scripts.pop(0)
+
     def __enter__(self) -> Self:
         self._start(self._accept)
         return self
@@ -150,7 +161,7 @@ class Server:
                 if request is None:
                     break
                 self.requests.append(request)
-                for step in self.scripts.pop(0):
+                for step in self.script_of(request):
                     if isinstance(step, bytes):
                         peer.connection.sendall(step)
                     else:

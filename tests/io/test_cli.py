@@ -86,6 +86,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["ask", "Hi.", "--model", "faux:m", "--max-output-tokens", "few"], "invalid int value: 'few'"),
         (["serve-faux", "--port", "http"], "'http' is no port"),
         (["serve-faux", "--port", "65536"], "'65536' is no port"),
+        (["serve-faux", "--tokens-per-second", "fast"], "'fast' is no speed: it is a number of tokens above 0"),
+        (["serve-faux", "--tokens-per-second", "0"], "'0' is no speed"),
     ],
 )
 def test_bad_usage_is_status_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,14 +210,14 @@ def test_without_trio_the_demo_says_what_it_left_out(
 def test_the_demo_paces_its_streams_unless_it_is_to_be_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     paces: list[float | None] = []
 
-    def serve(*, events_per_second: float | None) -> FauxServer:
-        paces.append(events_per_second)
+    def serve(*, tokens_per_second: float | None) -> FauxServer:
+        paces.append(tokens_per_second)
         return FauxServer()
 
     one_driver(monkeypatch)
     monkeypatch.setattr(demo, "FauxServer", serve)
     assert (main(["demo"]), main(["demo", "--fast"])) == (0, 0)
-    assert paces == [60, None]
+    assert paces == [40, None]
 
 
 def in_a_terminal(columns: int, *arguments: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -38,7 +38,7 @@ from lash_proto.faux import Answer, FauxCall, FauxError, FauxProvider, FauxReply
 from lash_proto.messages import AudioPart
 from lash_proto.providers import anthropic, faux
 from tests.io.loopback import PATIENCE, Peer, Server, close, until_hung_up
-from tests.io.worlds import WORLDS, FakeClock
+from tests.io.worlds import WORLDS, FakeClock, World
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -56,78 +56,6 @@ def framed(chunk: bytes) -> bytes:
 
 HELLO = SSE + b"".join(framed(chunk) for chunk in answer("hello").chunks) + b"0\r\n\r\n"
 HALF = SSE + b"".join(framed(chunk) for chunk in answer("hello").chunks[:5])
-
-
-class World:
-    """A client whose blocking and asynchronous form are called alike."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, scenario: Callable[[Any], Any], *args: Any, **settings: Any) -> Any:
-        """Run `scenario(client)`, a coroutine function that awaits what `Awaitable` below makes of blocking code."""
-        if self.name == "blocking":
-
-            async def blocking() -> Any:
-                with Client(*args, **settings) as client:
-                    return await scenario(Coloured(client))
-
-            return drive(blocking())
-
-        async def main() -> Any:
-            async with AsyncClient(*args, **settings) as client:
-                return await scenario(client)
-
-        return anyio.run(main, backend=self.name)
-
-
-def drive(coroutine: Any) -> Any:
-    """A coroutine that never waits, to its end."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("it waits")
-
-
-class Coloured:
-    """A blocking client in the clothes of an asynchronous one."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    async def complete(self, *args: Any, **knobs: Any) -> Any:
-        return self._client.complete(*args, **knobs)
-
-    def stream(self, *args: Any, **knobs: Any) -> ColouredStream:
-        return ColouredStream(self._client.stream(*args, **knobs))
-
-
-class ColouredStream:
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aenter__(self) -> ColouredStream:
-        self._stream.__enter__()
-        return self
-
-    async def __aexit__(self, *exc: Any) -> None:
-        self._stream.__exit__(*exc)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return recoloured(self._stream)
-
-    @property
-    def text(self) -> AsyncIterator[str]:
-        return recoloured(self._stream.text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-async def recoloured(iterator: Iterator[Any]) -> AsyncIterator[Any]:
-    for item in iterator:
-        yield item
 
 
 @pytest.fixture(params=WORLDS)
@@ -189,6 +117,33 @@ def test_partial_is_there_at_any_time(world: World) -> None:
         return seen, stream.partial == stream.response
 
     assert world(scenario, faux([FauxReply("Hi.", piece=1)]), model="m") == (["", "H", "Hi", "Hi."], True)
+
+
+def test_a_faux_provider_speaks_as_fast_as_it_is_told_to(world: World) -> None:
+    clock = FakeClock()
+
+    async def scenario(client: Any) -> Any:
+        async with client.stream("Say it.") as stream:
+            return [(event.text, clock.now() - 1000) async for event in stream if isinstance(event, TextDelta)]
+
+    handle = faux([FauxReply("Good morning, all!", piece=8)], tokens_per_second=4)
+    said = world(scenario, handle, model="m", clock=clock)
+    assert said == [("Good mor", 0.5), ("ning, al", 1.0), ("l!", 1.25)]
+
+
+def test_a_faux_provider_in_mid_speech_can_be_stopped(world: World) -> None:
+    clock, token = FakeClock(), CancelToken()
+
+    async def scenario(client: Any) -> Any:
+        async with client.stream("Say it.", cancel=token) as stream:
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    token.cancel()
+            return stream.response
+
+    response = world(scenario, faux([FauxReply("Hello.", piece=1)], tokens_per_second=2), model="m", clock=clock)
+    assert (response.stop_reason, response.text, response.error.kind) == ("aborted", "H", "cancelled")
+    assert clock.now() == 1000.5
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from lash_proto.providers import (
 
 PATIENCE = 10.0
 NEVER = 0.0001
-"""Events a second at which no second event comes while a test runs."""
+"""Tokens a second at which none comes while a test runs."""
 
 MESSAGES = {"model": "m", "messages": [{"role": "user", "content": "Hi."}], "max_tokens": 9}
 STREAMED = {**MESSAGES, "stream": True}
@@ -216,18 +216,23 @@ def test_clients_that_leave_in_the_middle_cost_their_own_connection_only(server:
     assert post(connect(server), "/v1/messages", MESSAGES).status == 200
 
 
-def test_streams_are_paced_and_bodies_are_not(server: FauxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_are_paced_and_bodies_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(server._stop, "wait", pauses.append)
-    server.events_per_second = 4
-    assert post(connect(server), "/v1/messages", MESSAGES).read()
-    assert pauses == []
-    said = post(connect(server), "/v1/messages", STREAMED).read()
-    assert pauses == [0.25] * said.count(b"data: ")
+    with FauxServer(FauxProvider(otherwise=FauxReply("Hello, world.", piece=8)), tokens_per_second=4) as server:
+        monkeypatch.setattr(server._stop, "wait", pauses.append)
+        assert post(connect(server), "/v1/messages", MESSAGES).read()
+        assert pauses == []
+        assert post(connect(server), "/v1/messages", STREAMED).read()
+        assert pauses == [0.5, 0.5]  # "Hello, w" is two tokens of four characters, and so is "orld."
+
+
+def test_a_speed_at_which_nothing_would_come_is_refused() -> None:
+    with pytest.raises(ValueError, match="tokens_per_second 0: it must be above 0"):
+        FauxServer(tokens_per_second=0)
 
 
 def test_a_server_that_closes_breaks_its_streams_off() -> None:
-    server = FauxServer(events_per_second=NEVER)
+    server = FauxServer(tokens_per_second=NEVER)
     response = post(connect(server), "/v1/messages", STREAMED)
     assert response.status == 200
     server.close()
@@ -250,7 +255,7 @@ def test_a_script_may_close_the_server_it_plays_on() -> None:
 
 
 def test_a_slow_stream_keeps_no_other_connection_waiting() -> None:
-    with FauxServer(events_per_second=NEVER) as server:
+    with FauxServer(tokens_per_second=NEVER) as server:
         slow = post(connect(server), "/v1/messages", STREAMED)
         assert b"faux provider" in post(connect(server), "/v1/messages", MESSAGES).read()
         assert server.connections == 2
@@ -293,7 +298,7 @@ def test_a_client_that_distrusts_it_costs_its_own_connection_only(authority: tru
 
 def test_a_server_that_closes_waits_for_no_handshake_and_no_reader(authority: trustme.CA) -> None:
     ours, theirs = secured(authority)
-    server = FauxServer(ssl_context=ours, events_per_second=NEVER)
+    server = FauxServer(ssl_context=ours, tokens_per_second=NEVER)
     streaming = connect(server, theirs)
     response = post(streaming, "/v1/messages", STREAMED)
     idle = connect(server, theirs)

@@ -177,7 +177,7 @@ class Parrot:
 
     def answer(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
         self.asked.append((method, path, list(headers), body))
-        return Answer(201, (("content-type", "text/plain"),), (body[:2], body[2:]))
+        return Answer(201, (("content-type", "text/plain"),), (body[:2], body[2:]), (1, 1))
 
 
 def test_the_faux_transport_asks_its_provider(world: str) -> None:
@@ -195,7 +195,7 @@ def test_pace_is_by_the_clock_and_a_deadline_beats_it(world: str) -> None:
         call = OneCall("http://faux.invalid", deadline=deadline, body=b"hello")
         ((_, found),) = run_all(
             world,
-            lambda twin: twin.FauxTransport(Parrot(), pace=10, clock=clock),  # noqa: B023 - called in this round
+            lambda twin: twin.FauxTransport(Parrot(), tokens_per_second=0.1, clock=clock),  # noqa: B023 - called in this round
             [call],
             clock=clock,
         )
@@ -218,6 +218,8 @@ def test_a_token_ends_a_pause(world: str) -> None:
             return super().answer(method, path, headers, body)
 
     call = OneCall("http://faux.invalid", body=b"hello")
-    ((_, result),) = run_all(world, lambda twin: twin.FauxTransport(Slow(), pace=3600), [call], cancel=token)
+    ((_, result),) = run_all(
+        world, lambda twin: twin.FauxTransport(Slow(), tokens_per_second=0.001), [call], cancel=token
+    )
     thread.join()
     assert result == "cancelled"

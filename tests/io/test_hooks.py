@@ -13,8 +13,8 @@ from lash_proto.http import ResponseHead
 from lash_proto.messages import ImagePart
 from lash_proto.providers import anthropic, faux
 from tests.io.loopback import Server
-from tests.io.test_client import HELLO, World
-from tests.io.worlds import WORLDS, FakeClock
+from tests.io.test_client import HELLO
+from tests.io.worlds import WORLDS, FakeClock, World
 
 
 @pytest.fixture(params=WORLDS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import anyio
 
 import lash_io.aio.driver
 import lash_io.blocking.driver
+from lash_io import AsyncClient, Client
 from lash_io.cancel import CancelToken
 from lash_io.world import CLOCK, Clock
 
@@ -76,3 +77,81 @@ def run_all(
 
     anyio.run(main, backend=world)
     return outcomes
+
+
+# --- clients ---------------------------------------------------------------------------------------------------------
+
+
+class World:
+    """A client whose blocking and asynchronous form are called alike."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, scenario: Callable[[Any], Any], *args: Any, **settings: Any) -> Any:
+        """Run `scenario(client)`, a coroutine function; under blocking code it gets a client that never waits."""
+        if self.name == "blocking":
+
+            async def blocking() -> Any:
+                with Client(*args, **settings) as client:
+                    return await scenario(Coloured(client))
+
+            return drive(blocking())
+
+        async def main() -> Any:
+            async with AsyncClient(*args, **settings) as client:
+                return await scenario(client)
+
+        return anyio.run(main, backend=self.name)
+
+
+def drive(coroutine: Any) -> Any:
+    """A coroutine that never waits, to its end."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")
+
+
+class Coloured:
+    """A blocking client in the clothes of an asynchronous one."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def complete(self, *args: Any, **knobs: Any) -> Any:
+        return self._client.complete(*args, **knobs)
+
+    async def generate_images(self, *args: Any, **knobs: Any) -> Any:
+        return self._client.generate_images(*args, **knobs)
+
+    def stream(self, *args: Any, **knobs: Any) -> ColouredStream:
+        return ColouredStream(self._client.stream(*args, **knobs))
+
+
+class ColouredStream:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aenter__(self) -> ColouredStream:
+        self._stream.__enter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        self._stream.__exit__(*exc)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return recoloured(self._stream)
+
+    @property
+    def text(self) -> AsyncIterator[str]:
+        return recoloured(self._stream.text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+async def recoloured(iterator: Iterator[Any]) -> AsyncIterator[Any]:
+    for item in iterator:
+        yield item

@@ -284,6 +284,28 @@ def test_the_total_deadline_is_over_all_attempts_and_is_not_tried_again() -> Non
     assert len(done.calls) == 2
 
 
+def test_news_without_end_does_not_outrun_the_total_deadline() -> None:
+    """No driver wakes a machine as long as there is news for it."""
+    machine = exchange(total_timeout=10.0)
+    machine.start(START)
+    machine.receive(HeadReceived(1, 200, SSE), START)
+    machine.receive(BodyReceived(1, HELLO), START)
+    *events, _, done = machine.receive(BodyReceived(1, event(say="late")), START + 11)
+    assert TextDelta(0, "late") in events
+    assert done.result.error == Failure("timeout", "the call took longer than its total_timeout")
+    assert done.result.text == "late"
+
+
+def test_news_without_end_after_the_end_of_an_answer_is_not_read_on_for_ever() -> None:
+    machine = exchange()
+    machine.start(START)
+    machine.receive(HeadReceived(1, 200, SSE), START)
+    machine.receive(BodyReceived(1, REPLY), START)
+    counted = event(use=[5, 6])
+    *_, done = machine.receive(BodyReceived(1, counted), START + 1)
+    assert (done.result.text, done.result.error) == ("Hello.", None)
+
+
 def test_a_wait_that_would_pass_the_total_deadline_is_not_begun() -> None:
     done = call(Answer([b'{"error":{"message":"busy"}}'], status=503, headers=JSON), total_timeout=0.1)
     assert done.took == 0.0

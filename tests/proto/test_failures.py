@@ -237,6 +237,7 @@ Range of input length should be [1, 30720]
 context_length_exceeded
 Context length exceeded
 input length and `max_tokens` exceed context limit: 1 + 2 > 2
+prompt has 40000 tokens, but the configured context size is 32768
 too many tokens
 token limit exceeded
 """.strip().splitlines()
@@ -254,6 +255,9 @@ def test_a_full_context_window_is_told_by_its_text(text: str) -> None:
         "Rate limit reached: too many tokens per minute",
         "too many requests, token limit exceeded",
         "Throttling error: too many tokens, please wait",
+        "Service unavailable: too many tokens",
+        "Too many tokens per day, please wait before trying again.",
+        "The number of tools exceeds the limit of 128",
         "Quota: token limit exceeded",
         "You said too little",
         "",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lash_proto.errors import MissingCredential
+from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.exchange import USER_AGENT
 from lash_proto.happenings import BodyEnded, BodyReceived, HeadReceived
 from lash_proto.machine import Done
@@ -17,11 +17,13 @@ from lash_proto.messages import (
     ImagePart,
     LlmRequest,
     Message,
+    ProviderOptions,
     TextPart,
     ToolCallPart,
     ToolResultMessage,
     UserMessage,
 )
+from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, github_copilot, register_all
 from lash_proto.values import Secret, from_json
 
@@ -31,7 +33,7 @@ PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
 ASKED = (UserMessage("Hi"), AssistantMessage([ToolCallPart("call_1", "f")]))
 
 
-def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: str = "gpt-4.1") -> Any:
+def first_call(given: ProviderHandle, request: LlmRequest | None = None, model: str | ModelSpec = "gpt-4.1") -> Any:
     (effect,) = given.exchange(request or LlmRequest("Hi"), model).start(0.0)
     return effect
 
@@ -60,19 +62,23 @@ def test_the_hosts_own_table_replaces_ours_and_the_longest_beginning_counts() ->
         "claude-opus": "/v1/messages",
         "gpt-": ["/responses", "ws:/responses", "/chat/completions"],
         "embed-": ["/embeddings"],
+        "old-": [],
     }
     handle = github_copilot("t", endpoints=listed)
     paths = {
         model: first_call(handle, model=model).url.removeprefix(HOST)
-        for model in ("claude-haiku-4.5", "claude-opus-5", "gpt-4.1", "embed-1", "grok-5")
+        for model in ("claude-haiku-4.5", "claude-opus-5", "gpt-4.1", "old-1", "grok-5")
     }
     assert paths == {
         "claude-haiku-4.5": "/chat/completions",
         "claude-opus-5": "/v1/messages",
         "gpt-4.1": "/responses",
-        "embed-1": "/chat/completions",
+        "old-1": "/chat/completions",
         "grok-5": "/chat/completions",
     }
+    rule = "model 'embed-1': it is at /embeddings; lash speaks /v1/messages, /responses, /chat/completions"
+    with pytest.raises(UnsupportedRequest, match=rule):
+        handle.exchange(LlmRequest("Hi"), "embed-1")
     with pytest.raises(ValueError, match="github-copilot: 'gpt-' goes to '/v2'; lash knows /v1/messages, /responses, "):
         github_copilot("t", endpoints={"gpt-": "/v2"})
 
@@ -97,6 +103,25 @@ def test_it_is_told_who_began_and_whether_there_are_pictures(
         assert headers["x-initiator"] == initiator
         assert headers["openai-intent"] == "conversation-edits"
         assert headers.get("copilot-vision-request") == vision
+
+
+@pytest.mark.parametrize("model", ["gpt-5.6", "gpt-4.1"])
+def test_reasoning_is_switched_off_by_silence(model: str) -> None:
+    """No effort "none" goes to Copilot."""
+    off = LlmRequest("Hi", options=ProviderOptions(reasoning="off"))
+    handle = github_copilot("t")
+    assert first_call(handle, off, model).body == first_call(handle, model=model).body
+    http = handle.route_of(model).codec.encode(off, model)
+    assert http.notes == ("reasoning off is said by sending nothing: the server has no word for it",)
+    low = LlmRequest("Hi", options=ProviderOptions(reasoning="low"))
+    assert b'"low"' in first_call(handle, low, model).body
+
+
+def test_a_model_that_does_not_see_is_sent_no_pictures_and_not_announced_any() -> None:
+    blind = ModelSpec("gpt-4.1", inputs=("text",))
+    call = first_call(github_copilot("t"), LlmRequest([UserMessage([TextPart("Look"), PNG])]), blind)
+    assert "copilot-vision-request" not in dict(call.headers)
+    assert b"image_url" not in call.body
 
 
 def test_lash_names_itself_unless_the_caller_says_what_is_sent() -> None:

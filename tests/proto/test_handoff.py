@@ -37,6 +37,7 @@ from lash_proto.messages import (
 from lash_proto.models import ModelSpec
 from lash_proto.providers import anthropic, openai_compatible
 from lash_proto.replies import LlmResponse
+from lash_proto.values import from_json
 from tests.recordings import NO_RECORDINGS, decode, find_recordings, read_items
 from tests.strategies import (
     AUDIO_PARTS,
@@ -93,8 +94,16 @@ def test_what_the_target_itself_said_stays_as_it_is() -> None:
         ToolResultMessage("functions.look:0", "here", "odd name"),
         AssistantMessage([TextPart("Half an ans", origin=HERE)], "aborted"),
         GO_ON,
+        AssistantMessage([ToolCallPart("c", "look", origin=HERE)], "tool_use"),
     )
     assert to_chat(*messages) == Handoff(messages, ())
+
+
+def test_what_a_newer_lash_wrote_beside_it_stays_too() -> None:
+    call = AssistantMessage([ToolCallPart("a", "f", origin=HERE)])
+    forms = [{**each.to_json(), "mood": "good"} for each in (HI, call, ToolResultMessage("a", "1"))]
+    read: list[Any] = [from_json(form) for form in forms]
+    assert [message.to_json() for message in to_chat(*read).messages] == forms
 
 
 def test_another_model_of_the_same_provider_is_elsewhere() -> None:
@@ -137,6 +146,7 @@ def test_the_models_own_flags_come_before_the_codecs() -> None:
 def test_a_dialect_that_tells_no_rules_is_taken_for_chat() -> None:
     class Plain:
         api = "plain"
+        encode = CHAT.encode
 
     messages = [AssistantMessage([ReasoningPart("hm", HERE), ToolCallPart("a b", "c d", origin=HERE)])]
     assert handoff(messages, Plain(), MODEL) == handoff(messages, CHAT, "other")  # type: ignore[arg-type]
@@ -173,11 +183,12 @@ def test_ids_and_names_follow_the_targets_rule_in_call_and_result(
 
 
 def test_ids_that_are_fit_stay_and_those_that_would_become_alike_do_not() -> None:
-    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b")]
-    one, two, three = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
+    calls = [ToolCallPart(id, "f", origin=THERE) for id in ("call_1", "a.b", "a:b", "\ud800", "\ud801")]
+    one, two, three, four, five = [part.id for part in said(*calls) if isinstance(part, ToolCallPart)]
     assert one == "call_1"
     assert two != three
     assert two[:4] == three[:4] == "a_b_"
+    assert CHAT.compat.rules.call_id("\ud800") == four != five
 
 
 def test_a_name_begins_for_gemini_with_a_letter_or_an_underscore() -> None:
@@ -344,14 +355,33 @@ def test_the_apps_own_reasoning_stays_where_it_has_a_place() -> None:
     assert said(own, to=evolve(CHAT, compat=ChatCompat(reasoning_content_required=True))) == (own,)
     assert said(own, to=evolve(CHAT, compat=ChatCompat(reasoning_as_text=True))) == (own,)
     assert said(own, to=evolve(CLAUDE, compat=AnthropicCompat(empty_signature_allowed=True))) == (own,)
-    with_data = ReasoningPart("hm", None, {"signature": "s"})
-    assert said(with_data, to=CLAUDE) == (with_data,)
+    for data in ({"signature": "s"}, {"type": "redacted_thinking", "data": "x"}):
+        signed = ReasoningPart("hm", None, data)
+        assert said(signed, to=CLAUDE) == (signed,)
+        assert said(signed) == said(signed, to=RESPONSES) == (TextPart("<thinking>hm</thinking>"),)
+    assert handoff([AssistantMessage([ReasoningPart("hm", None, {"field": "x"})])], CLAUDE, MODEL).messages == ()
+
+
+def test_the_apps_own_parts_among_the_targets_are_as_elsewhere() -> None:
+    mine = ToolCallPart("functions.f:0", "f", origin=HERE)
+    added: list[Part] = [PICTURE, ReasoningPart("hm"), ToolCallPart("functions.f:0", "f")]
+    found = said(ReasoningPart("Well.", HERE), mine, *added)
+    assert found[:4] == (
+        ReasoningPart("Well.", HERE),
+        mine,
+        TextPart("(image omitted)"),
+        TextPart("<thinking>hm</thinking>"),
+    )
+    renamed = found[4]
+    assert isinstance(renamed, ToolCallPart)
+    assert re.fullmatch(r"functions_f_0_\w{8}", renamed.id)
 
 
 def test_blocks_that_only_another_provider_understands_stay_behind() -> None:
     search = OpaquePart("web_search_tool_result", {"a": 1}, THERE)
     own = OpaquePart("odd", {"a": 1})
-    found = to_chat(UserMessage([TextPart("x"), search, own]), AssistantMessage([search, own, TextPart("y")]))
+    asked, answer = UserMessage([TextPart("x"), search, own]), AssistantMessage([search, own, TextPart("y")])
+    found = handoff([asked, answer], RESPONSES, MODEL)
     assert found.messages == (UserMessage([TextPart("x"), own]), AssistantMessage([own, TextPart("y")]))
     why = "it is another provider's or model's own"
     assert found.report == (
@@ -360,12 +390,39 @@ def test_blocks_that_only_another_provider_understands_stay_behind() -> None:
     )
 
 
-def test_a_message_of_which_nothing_is_left_is_left_out_and_an_empty_one_is_not() -> None:
+@pytest.mark.parametrize("failed", [False, True])
+def test_the_answer_to_a_block_that_was_left_out_is_left_out_too(failed: bool) -> None:
+    shell = OpaquePart("shell_call", {"id": "sh_1", "call_id": "call_1"}, evolve(THERE, api="openai-responses"))
+    asked = OpaquePart("mcp_approval_request", {"id": "mcpr_1"}, shell.origin)
+    done = OpaquePart("shell_call_output", {"call_id": "call_1", "output": []})
+    leave = OpaquePart("mcp_approval_response", {"approval_request_id": "mcpr_1", "approve": True})
+    other = OpaquePart("shell_call_output", {"call_id": "call_2", "output": []})
+    message = AssistantMessage([shell, asked, TextPart("Well.", origin=shell.origin)], "error" if failed else None)
+    found = handoff([HI, message, UserMessage([done, leave]), UserMessage([done, other])], RESPONSES, MODEL)
+    said = () if failed else (AssistantMessage([TextPart("Well.")]),)
+    assert found.messages == (HI, *said, UserMessage([other]))
+    assert [(loss.message_index, loss.what) for loss in found.report if loss.why == "what it answers was left out"] == [
+        (2, "shell_call_output"),
+        (2, "mcp_approval_response"),
+        (3, "shell_call_output"),
+    ]
+
+
+def test_a_message_of_which_nothing_is_left_is_left_out() -> None:
     search = OpaquePart("web_search", {}, THERE)
-    empty = (UserMessage(()), AssistantMessage(()), UserMessage(""))
-    found = to_chat(*empty, UserMessage([search]), AssistantMessage([search]))
-    assert found.messages == empty
-    assert [(loss.message_index, loss.part_index) for loss in found.report] == [(3, 0), (4, 0)]
+    found = to_chat(AssistantMessage(()), UserMessage([search]), AssistantMessage([search]))
+    assert found.messages == (AssistantMessage(()),)
+    assert [(loss.message_index, loss.part_index) for loss in found.report] == [(1, 0), (2, 0)]
+
+
+def test_a_user_who_said_nothing_is_left_out_where_the_target_refuses_that() -> None:
+    blank = (UserMessage(""), UserMessage(()), UserMessage(" \n"), UserMessage([TextPart(" ")]))
+    assert to_chat(*blank) == Handoff(blank[2:], tuple(Loss(i, None, "user message", "it is empty") for i in (0, 1)))
+    claude = handoff([*blank, HI], CLAUDE, MODEL)
+    assert claude.messages == (HI,)
+    assert {(loss.what, loss.why) for loss in claude.report} == {
+        ("user message", "it needs content: blank text is refused")
+    }
 
 
 def test_a_result_of_which_nothing_is_left_still_answers_its_call() -> None:
@@ -396,7 +453,10 @@ def test_the_phase_of_a_text_means_the_same_to_another_model_of_its_dialect() ->
 
 
 def test_reasoning_in_a_users_message_is_told_as_the_policy_says() -> None:
-    assert to_chat(UserMessage([THOUGHT])).messages == (UserMessage([TextPart("<thinking>Is it 4?</thinking>")]),)
+    told = (UserMessage([TextPart("<thinking>Is it 4?</thinking>")]),)
+    for origin in (THERE, HERE, None):
+        assert to_chat(UserMessage([evolve(THOUGHT, origin=origin)])).messages == told
+    assert handoff([UserMessage([ReasoningPart("Is it 4?")])], GEMINI, MODEL).messages == told
 
 
 # --- pictures, documents, sound --------------------------------------------------------------------------------------
@@ -408,7 +468,7 @@ def test_a_model_that_does_not_see_gets_a_line_for_each_run_of_pictures() -> Non
     marked = ImagePart(b"y", "image/png", cache_breakpoint=True)
     call = AssistantMessage([ToolCallPart("a", "f")])
     found = to_chat(
-        UserMessage([marked, PICTURE, TextPart("and"), PICTURE]), call, ToolResultMessage("a", [PICTURE]), sees=False
+        UserMessage([PICTURE, marked, TextPart("and"), PICTURE]), call, ToolResultMessage("a", [PICTURE]), sees=False
     )
     omitted = "(image omitted: model does not support images)"
     assert found.messages == (
@@ -439,6 +499,7 @@ def test_pictures_and_sound_that_another_model_made_are_told_in_words() -> None:
     made = AssistantMessage(
         [
             ImagePart(b"x", "image/png", origin=THERE),
+            ImagePart(b"y", "image/png", origin=THERE),
             AudioPart(b"x", "audio/wav", "Hello", id="a", origin=THERE),
             AudioPart(b"x", "audio/wav"),
             DocumentPart(text="A page."),
@@ -458,7 +519,15 @@ def test_pictures_and_sound_that_another_model_made_are_told_in_words() -> None:
         TextPart("(document omitted)"),
         ImagePart(b"x", "image/png", origin=HERE),
     )
-    assert [loss.what for loss in found.report] == ["image", "audio", "audio", "document", "document", "document"]
+    assert [loss.what for loss in found.report] == [
+        "image",
+        "image",
+        "audio",
+        "audio",
+        "document",
+        "document",
+        "document",
+    ]
 
 
 def test_sound_and_documents_go_where_the_target_takes_them() -> None:
@@ -481,15 +550,91 @@ def test_what_another_provider_holds_cannot_be_shown() -> None:
     theirs: list[Part] = [ImagePart(file_id="f", origin=THERE), DocumentPart(file_id="f", origin=THERE)]
     fine: list[Any] = [
         ImagePart(file_id="f"),
-        ImagePart(url="https://x", origin=THERE),
+        ImagePart(url="https://x", file_id="f", origin=THERE),
         DocumentPart(text="A", origin=THERE),
     ]
-    found = to_chat(UserMessage([*theirs, *fine]))
+    found = handoff([UserMessage([*theirs, *fine])], RESPONSES, MODEL)
     assert [(loss.part_index, loss.why) for loss in found.report] == [
         (0, "another provider holds it"),
         (1, "another provider holds it"),
     ]
-    assert found.messages[0].content[2:] == tuple(evolve(part, origin=None) for part in fine)  # type: ignore[union-attr]
+    assert found.messages == (
+        UserMessage(
+            [
+                TextPart("(image omitted)"),
+                TextPart("(document omitted)"),
+                ImagePart(file_id="f"),
+                ImagePart(url="https://x"),
+                DocumentPart(text="A"),
+            ]
+        ),
+    )
+
+
+def test_another_model_of_the_provider_is_shown_what_the_provider_holds() -> None:
+    held = ImagePart(file_id="f", origin=Origin("openai", "openai-responses", "gpt-1"))
+    shown = (UserMessage([ImagePart(file_id="f")]),)
+    nameless = evolve(held, origin=Origin(None, "openai-responses", "gpt-1"))
+    for part, provider in ((held, "openai"), (held, None), (nameless, "openai")):
+        assert handoff([UserMessage([part])], evolve(RESPONSES, provider=provider), "gpt-2").messages == shown
+    codex = handoff([UserMessage([held])], evolve(RESPONSES, provider="codex"), "gpt-2")
+    assert codex.messages == (UserMessage([TextPart("(image omitted)")]),)
+
+
+@pytest.mark.parametrize(
+    ("target", "part", "text", "why"),
+    [
+        (
+            GEMINI,
+            ImagePart(b"GIF8", "image/gif"),
+            "(image omitted)",
+            "the dialect takes image/heic, image/heif, image/",
+        ),
+        (
+            CHAT,
+            ImagePart(b"x", "image/heic"),
+            "(image omitted)",
+            "the dialect takes image/gif, image/jpeg, image/png, ",
+        ),
+        (
+            CHAT,
+            AudioPart(b"x", "audio/ogg", "Hello"),
+            "Hello",
+            "the dialect takes audio/mp3, audio/mpeg, audio/vnd.wave",
+        ),
+        (
+            CHAT,
+            DocumentPart(url="https://x", name="a.pdf"),
+            "(document 'a.pdf' omitted)",
+            "Chat Completions takes bytes",
+        ),
+        (
+            CLAUDE,
+            DocumentPart(b"x", "application/msword"),
+            "(document omitted)",
+            "the dialect takes application/json, ",
+        ),
+        (CLAUDE, AudioPart(b"x", "audio/wav"), "(audio omitted)", "the Messages API takes no audio"),
+    ],
+)
+def test_what_the_targets_encoder_refuses_is_told_in_words(target: Any, part: Part, text: str, why: str) -> None:
+    call = AssistantMessage([ToolCallPart("a", "f")])
+    found = handoff([UserMessage([part]), call, ToolResultMessage("a", [part])], target, MODEL)
+    assert found.messages == (UserMessage([TextPart(text)]), call, ToolResultMessage("a", [TextPart(text)]))
+    first, second = found.report
+    assert (first.message_index, first.part_index, first.what) == (0, 0, part.tag[1])
+    assert (second.message_index, second.part_index, second.what) == (2, 0, part.tag[1])
+    assert first.why.startswith(why)
+
+
+def test_what_stands_where_only_a_model_speaks_is_left_out() -> None:
+    odd: list[Part] = [ToolCallPart("a", "f"), RefusalPart("No."), TextPart("Hi")]
+    found = handoff([UserMessage(odd)], CLAUDE, MODEL)
+    assert found.messages == (UserMessage([TextPart("Hi")]),)
+    assert [(loss.what, loss.why) for loss in found.report] == [
+        ("tool_call", "only an assistant message can hold it"),
+        ("refusal", "only an assistant message can hold it"),
+    ]
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

@@ -206,6 +206,46 @@ def test_a_levels_budget_leaves_room_for_an_answer(cap: int | None, limit: int |
     assert (note in http.notes) == (budget != 9000)
 
 
+def test_a_levels_budget_is_never_above_the_cap() -> None:
+    spec = model("high", budgets={"high": 32_768})
+    config = body(encode("google-generative-ai", spec, "high", max_output_tokens=1000))["generationConfig"]
+    assert config == {"maxOutputTokens": 1000, "thinkingConfig": {"thinkingBudget": 500}}
+    with pytest.raises(
+        UnsupportedRequest, match="max_output_tokens 1000: it must be above the thinking budget of 1024"
+    ):
+        encode("anthropic-messages", spec, "high", max_output_tokens=1000)
+
+
+def test_a_budget_of_no_tokens_is_off_everywhere() -> None:
+    for api in CHAT_APIS:
+        assert encode(api, "m", 0).body == encode(api, "m", "off").body
+    own = model("off", "high", budgets={"off": 0, "high": 9000})
+    for api in CHAT_APIS:
+        assert encode(api, own, "off").body == encode(api, "m", "off").body
+    assert body(encode("anthropic-messages", own, "off"))["thinking"] == {"type": "disabled"}
+    assert body(encode("openai-responses", own, 0))["reasoning"] == {"effort": "none"}
+
+
+@pytest.mark.parametrize("api", CHAT_APIS)
+def test_a_budget_below_nothing_means_something_to_gemini_alone(api: str) -> None:
+    flags = ChatCompat(thinking_format="openrouter") if api == "openai-completions" else None
+    with pytest.raises(UnsupportedRequest, match="reasoning -2: a budget of tokens is at least 1"):
+        encode(api, ModelSpec("m", flags), -2)
+    if api.startswith("google"):
+        assert b'"thinkingBudget":-1' in encode(api, "m", -1).body
+    else:
+        with pytest.raises(UnsupportedRequest, match="reasoning -1: a budget of tokens is at least 1"):
+            encode(api, ModelSpec("m", flags), -1)
+
+
+@pytest.mark.parametrize("api", CHAT_APIS)
+@pytest.mark.parametrize("odd", [True, False, 1.5])
+def test_reasoning_is_a_level_or_a_whole_number(api: str, odd: Any) -> None:
+    with pytest.raises(UnsupportedRequest) as caught:
+        encode(api, "m", odd)
+    assert caught.value.part == f"reasoning {odd!r}"
+
+
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 

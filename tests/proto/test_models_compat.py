@@ -28,6 +28,7 @@ def test_a_string_makes_a_model_of_which_nothing_is_known() -> None:
             store=False,
             body={"provider": {"only": ["groq"]}},
             tool_stream=True,
+            show_reasoning={"include_reasoning": True},
             cache_marks="gemini",
             marker_ttl=False,
             cache_lifetime=None,
@@ -40,6 +41,8 @@ def test_a_string_makes_a_model_of_which_nothing_is_known() -> None:
         AnthropicCompat(message_stop_required=False),
         AnthropicCompat(
             effort_words={"off": None},
+            budget_thinking=False,
+            efforts_without_thinking=("low", "medium", "high"),
             strict_tools=False,
             eager_input_streaming=False,
             tool_markers=False,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lash_proto.codecs.openai_completions import ChatOptions
 from lash_proto.compat import ChatCompat
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.handoff import handoff
@@ -48,6 +49,18 @@ def body_of(given: ProviderHandle, model: str = "m", reasoning: Any = "high", **
 
 def made(preset: str) -> ProviderHandle:
     return openai_compatible("k", preset=preset, base_url={"azure": AZURE, "vllm": VLLM}.get(preset, ""))
+
+
+def test_groq_is_asked_to_show_reasoning_and_most_servers_show_it_unasked() -> None:
+    """WIRE 2h; Groq's documents say that a request may have one of its two fields, and gpt-oss knows only the first."""
+    asked = LlmRequest("Hi", options=ProviderOptions(expose_thinking=True))
+    plain = {"model": "m", "messages": [HI], **STREAM}
+    for preset in PRESETS.keys() - {"groq", "azure"}:
+        call = first_call(made(preset), asked)
+        assert call.body == first_call(made(preset)).body, preset
+    assert json.loads(first_call(made("groq"), asked).body) == {**plain, "include_reasoning": True}
+    qwen = json.loads(first_call(made("groq"), asked, "qwen/qwen3-32b").body)
+    assert qwen == {**plain, "model": "qwen/qwen3-32b", "reasoning_format": "parsed"}
 
 
 @pytest.mark.parametrize(
@@ -148,6 +161,22 @@ def test_deepseek_takes_no_seed_and_of_structured_output_json_alone() -> None:
         assert caught.value.part == part
 
 
+@pytest.mark.parametrize(
+    ("preset", "options", "part"),
+    [
+        ("groq", {"logit_bias": {"1": 1}}, "logit_bias"),
+        ("together", {"store": True}, "store"),
+        ("cerebras", {"store": True}, "store"),
+        ("cerebras", {"frequency_penalty": 0.5}, "frequency_penalty"),
+        ("cerebras", {"presence_penalty": 0.5}, "presence_penalty"),
+    ],
+)
+def test_a_field_that_a_server_refuses_is_refused_before(preset: str, options: dict[str, Any], part: str) -> None:
+    with pytest.raises(UnsupportedRequest) as caught:
+        first_call(made(preset), LlmRequest("Hi", options=ChatOptions(**options)))
+    assert caught.value.part == part
+
+
 @pytest.mark.parametrize(("preset", "filler"), [("deepseek", ""), ("moonshot", " "), ("zai", None)])
 def test_calls_made_elsewhere_bring_the_reasoning_that_a_server_insists_on(preset: str, filler: str | None) -> None:
     history = (UserMessage("Hi"), AssistantMessage([ToolCallPart("a", "f")]), ToolResultMessage("a", "1"))
@@ -203,6 +232,23 @@ def test_claude_behind_openrouter_is_not_told_the_thoughts_of_others() -> None:
     for model, told in (("anthropic/claude-opus-5", 1), ("google/gemini-3-pro", 2)):
         (message,) = handoff([thought], made("openrouter"), model).messages
         assert len(message.content) == told  # type: ignore[union-attr]
+
+
+def test_what_one_server_thought_stays_there_though_another_has_a_model_of_that_name() -> None:
+    body = b'{"id":"r","model":"m","choices":[{"index":0,"message":{"content":"Oslo.","reasoning":"Hm.",'
+    body += b'"reasoning_details":[{"type":"reasoning.encrypted","data":"e"}]},"finish_reason":"stop"}]}'
+    model = "openai/gpt-oss-120b"
+    decoder = made("openrouter").route.codec.decoder(status=200, headers=[], model=model)
+    decoder.receive(body)
+    said = decoder.finish()
+    assert said.provider == "openrouter"
+    history = (UserMessage("Hi"), said.message, UserMessage("Go on."))
+    sent = {
+        preset: json.loads(first_call(made(preset), LlmRequest(history), model).body)["messages"][1]
+        for preset in ("openrouter", "groq")
+    }
+    assert sent["openrouter"]["reasoning_details"] == [{"type": "reasoning.encrypted", "data": "e"}]
+    assert sent["groq"] == {"role": "assistant", "content": "Oslo."}
 
 
 def test_flags_of_the_caller_are_all_the_flags_there_are() -> None:

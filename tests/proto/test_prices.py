@@ -438,6 +438,10 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Any:
         ),
         model("embedding", types.ModelPrice(input_mtok=price("0.02"))),
         model(
+            "searching",
+            types.ModelPrice(input_mtok=price("1"), output_mtok=price("1"), requests_kcount=price("12")),
+        ),
+        model(
             "painting",
             types.ModelPrice(input_mtok=price("0.3"), output_mtok=price("2.5"), output_image_mtok=price("30")),
         ),
@@ -471,6 +475,7 @@ def test_prices_are_those_of_their_time() -> None:
         ("long", "other", "other"),
         ("other", "acme", "other"),
         ("embedding", "acme", "in other ways than by tokens of input and output"),
+        ("searching", "acme", "acme takes a fee for each request of searching, and usage does not count it"),
         ("painting", "acme", "acme prices output_image_mtok of painting apart, and usage does not count it"),
     ],
 )

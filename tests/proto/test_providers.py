@@ -246,6 +246,7 @@ FLAGS = ChatCompat(finish_reason_required=False)
         (google_oauth(KEY), {"base_url": "https://cloudcode-pa.googleapis.com"}),
         (google_oauth(KEY, project="p"), {"base_url": "https://cloudcode-pa.googleapis.com", "project": "p"}),
         (faux(api="openai-responses"), {"api": "openai-responses"}),
+        (faux(tokens_per_second=20), {"api": "anthropic-messages", "tokens_per_second": 20}),
         (
             faux(pictures="openrouter-images"),
             {"api": "anthropic-messages", "pictures": "openrouter-images"},
@@ -292,6 +293,12 @@ def test_the_faux_provider_answers_in_every_dialect(api: str) -> None:
         decoder.receive(answer.body)
         response = decoder.finish()
         assert (response.text, response.provider) == (text, "faux")
+
+
+@pytest.mark.parametrize("speed", [0, -1.5, float("nan")])
+def test_a_faux_provider_that_never_says_a_word_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match=f"tokens_per_second {speed!r}: it must be above 0"):
+        faux(tokens_per_second=speed)
 
 
 def test_a_faux_provider_may_be_shared() -> None:

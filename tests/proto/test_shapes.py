@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Literal, NewType, NotRequired, Required, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NewType, NotRequired, Required, TypedDict
 
 import attrs
 import jsonschema
 import pydantic
 import pytest
+import typing_extensions
 from referencing import Registry
 
-from lash_proto.shapes import Misfit, schema_of, value_of
+from lash_proto.fitting import Misfit
+from lash_proto.shapes import schema_of, value_of
 
 STRING = {"type": "string"}
 NULL = {"type": "null"}
@@ -344,7 +346,7 @@ def test_a_json_value_becomes_the_type(type_: Any, data: Any, value: Any) -> Non
         (Literal["a", 1], True, "", "expected one of 'a', 1"),
         (Color, "green", "", "expected one of 'red', 'blue'"),
         (str | list[Point], [{"x": "1"}], "/0/x", "expected integer"),
-        (str | int, None, "", "expected string"),
+        (str | int, None, "", "expected string or expected integer"),
         (Point, {}, "", "'x' is missing"),
         (Point, {"x": 1, "z": 1}, "", "'z' is no key of Point"),
         (Node, {"value": "a", "size": 0}, "", "Node refuses it: 'size' must be > 0: 0"),
@@ -379,8 +381,155 @@ def test_a_class_that_speaks_for_itself_may_refuse_with_any_value_error() -> Non
         value_of(Odd, "x")
 
 
-def test_an_alias_of_python_312_is_what_it_stands_for() -> None:
-    class Alias:  # what `type X = list[int]` makes
-        __value__ = list[int]
+# --- aliases ---------------------------------------------------------------------------------------------------------
 
-    assert schema_of(Alias()) == {"type": "array", "items": {"type": "integer"}}
+Name = typing_extensions.TypeAliasType("Name", Annotated[str, "What it is called."])
+
+
+class TypeAliasType:
+    """What `type X = ...` of Python 3.12 makes: what it stands for is looked at when asked for, and may be itself."""
+
+    def __init__(self, name: str, meaning: Callable[[Any], Any]) -> None:
+        self.__name__ = name
+        self._meaning = meaning
+
+    @property
+    def __value__(self) -> Any:
+        return self._meaning(self)
+
+
+JSON = TypeAliasType("JSON", lambda self: dict[str, self] | list[self] | int | None)  # type: ignore[valid-type]
+
+
+@dataclasses.dataclass
+class Named:
+    name: Name
+    other: Annotated[Name, "Another."] = ""
+    extra: JSON = None  # type: ignore[valid-type]
+
+
+def test_an_alias_is_what_it_stands_for_and_one_with_itself_inside_has_a_name() -> None:
+    json = {
+        "anyOf": [
+            {"type": "object", "additionalProperties": {"$ref": "#/$defs/JSON"}},
+            {"type": "array", "items": {"$ref": "#/$defs/JSON"}},
+            {"type": "integer"},
+            NULL,
+        ]
+    }
+    assert schema_of(Name) == {"type": "string", "description": "What it is called."}
+    assert schema_of(JSON) == {"$ref": "#/$defs/JSON", "$defs": {"JSON": json}}
+    assert schema_of(Named) == {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "What it is called."},
+            "other": {"type": "string", "description": "Another."},
+            "extra": {"$ref": "#/$defs/JSON"},
+        },
+        "required": ["name"],
+        "additionalProperties": False,
+        "$defs": {"JSON": json},
+    }
+    assert schema_of(TypeAliasType("P", lambda _: Point)) == POINT
+    extra: Any = {"a": [1, None, {}], "b": {"c": []}}
+    assert value_of(Named, {"name": "n", "extra": extra}) == Named("n", "", extra)
+    with pytest.raises(Misfit) as misfit:
+        value_of(Named, {"name": "n", "extra": {"a": [1.5]}})
+    assert misfit.value.path == "/extra/a/0"
+
+
+def test_an_alias_that_stands_for_itself_alone_has_no_value() -> None:
+    loop = TypeAliasType("Loop", lambda self: self)
+    assert schema_of(loop) == {"$ref": "#/$defs/Loop", "$defs": {"Loop": {"$ref": "#/$defs/Loop"}}}
+    with pytest.raises(Misfit, match="nothing but itself"):
+        value_of(loop, 1)
+
+
+def test_an_alias_for_what_cannot_be_found_is_refused() -> None:
+    def missing(_: Any) -> Any:
+        raise NameError("name 'Missing' is not defined")
+
+    with pytest.raises(TypeError, match="Odd: name 'Missing' is not defined"):
+        schema_of(TypeAliasType("Odd", missing))
+
+
+# --- what the standard library's own classes have beside ------------------------------------------------------------
+
+
+class Film(typing_extensions.TypedDict, total=False):
+    title: Required[str]
+    year: typing_extensions.ReadOnly[int]
+    stars: Annotated[typing_extensions.ReadOnly[Required[int]], "Of five."]
+
+
+def test_a_typed_dict_of_typing_extensions() -> None:
+    assert schema_of(Film) == {
+        "type": "object",
+        "properties": {
+            "title": STRING,
+            "year": {"type": "integer"},
+            "stars": {"type": "integer", "description": "Of five."},
+        },
+        "required": ["title", "stars"],
+        "additionalProperties": False,
+    }
+    assert value_of(Film, {"title": "t", "stars": 5}) == {"title": "t", "stars": 5}
+
+
+@dataclasses.dataclass
+class Opened:
+    start: int
+    by: dataclasses.InitVar[int]
+    unit: ClassVar[str] = "m"
+    plain: ClassVar = 1
+    note: dataclasses.InitVar[str | None] = None
+
+    def __post_init__(self, by: int, note: str | None) -> None:
+        self.start += by
+
+
+def test_a_dataclass_is_given_all_that_its_init_takes() -> None:
+    made = schema_of(Opened)
+    assert made["properties"] == {
+        "start": {"type": "integer"},
+        "by": {"type": "integer"},
+        "note": {"anyOf": [STRING, NULL]},
+    }
+    assert made["required"] == ["start", "by"]
+    assert value_of(Opened, {"start": 1, "by": 2}) == Opened(1, 2)
+
+
+Old = attrs.make_class("Old", {"a": attrs.field(type=int), "b": attrs.field(default=None)})
+
+
+def test_an_attrs_class_of_the_old_kind_names_its_types_in_its_fields() -> None:
+    assert schema_of(Old)["properties"] == {"a": {"type": "integer"}, "b": {}}
+
+
+@pytest.mark.parametrize(
+    ("type_", "rule"),
+    [
+        (set[list[int]], r"the type: a set cannot hold values of list\[int\]"),
+        (frozenset[Point], "the type: a set cannot hold values of .*Point"),
+        (set[Annotated[dict[str, int], "d"]], "a set cannot hold"),
+        (set[Sequence[int]], "a set cannot hold"),
+        (Enum("Nothing", {}), "the type: an Enum without members has no value"),
+    ],
+)
+def test_what_could_never_have_a_value_is_refused(type_: Any, rule: str) -> None:
+    with pytest.raises(TypeError, match=rule):
+        schema_of(type_)
+
+
+def test_a_set_of_anything_cannot_hold_everything() -> None:
+    assert value_of(set, [1, "a", 1]) == {1, "a"}
+    with pytest.raises(Misfit, match="a set cannot hold these items"):
+        value_of(set[Any], [[1]])
+    with pytest.raises(TypeError, match="complex"):
+        value_of(set[complex], [1])
+
+
+def test_annotations_that_cannot_be_read_are_refused() -> None:
+    broken = dataclasses.make_dataclass("Odd", [("a", "dataclasses.missing")], namespace={"__module__": __name__})
+    with pytest.raises(TypeError, match="Odd: module 'dataclasses' has no attribute 'missing'; its annotations"):
+        schema_of(broken)

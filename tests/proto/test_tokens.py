@@ -118,6 +118,7 @@ def test_a_stop_reason_may_say_so() -> None:
         ("stop", LlmUsage(60_000, 40_000, 1, output_tokens=5), True),
         ("stop", LlmUsage(100_000, output_tokens=5), False),
         ("length", LlmUsage(99_000), True),  # MiMo
+        ("length", LlmUsage(98_999), False),
         ("length", LlmUsage(40_000), False),
         ("length", LlmUsage(99_000, output_tokens=5), False),
         ("stop", LlmUsage(99_000), False),

@@ -250,6 +250,11 @@ def test_json_is_written_compact_in_order_and_encodable() -> None:
     assert dump_json({"b": [1, "ü"], "a": "\ud83d\ude00\ud83d"}) == '{"b":[1,"ü"],"a":"😀\ufffd"}'
     with pytest.raises(ValueError):
         dump_json(float("nan"))
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="JSON nested deeper than the caller's stack allows"):
+        dump_json(deep)
 
 
 # --- look-ups --------------------------------------------------------------------------------------------------------

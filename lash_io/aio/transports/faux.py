@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lash_proto.effects import CallHttp
 from lash_proto.faux import Answer
+from lash_proto.faux.script import check_speed
 from lash_proto.values import Headers
 
 from ...answers import happenings
@@ -24,16 +25,16 @@ class Provider(Protocol):
 
 
 class FauxTransport:
-    """Performs calls by asking `provider`. `pace` is the pause before each chunk, in seconds."""
+    """Performs calls by asking `provider`. Streams come at `tokens_per_second` by the clock; without it, at once."""
 
-    def __init__(self, provider: Provider, *, pace: float = 0.0, clock: Clock = CLOCK) -> None:
+    def __init__(self, provider: Provider, *, tokens_per_second: float | None = None, clock: Clock = CLOCK) -> None:
         self._provider = provider
-        self._pace = pace
+        self._speed = check_speed(tokens_per_second)
         self._clock = clock
 
     def open(self, call: CallHttp) -> ScriptedFlight:
         """The call's flight."""
-        return ScriptedFlight(call.id, happenings(call, self._provider.answer, self._pace), self._clock)
+        return ScriptedFlight(call.id, happenings(call, self._provider.answer, self._speed), self._clock)
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -73,5 +73,5 @@ class DefaultTransport:
 def default_transport(handle: ProviderHandle, **settings: Any) -> Transport:
     """What performs a handle's calls: a faux one asks its own provider."""
     if isinstance(handle, FauxHandle):
-        return FauxTransport(handle.provider, clock=settings["clock"])
+        return FauxTransport(handle.provider, tokens_per_second=handle.tokens_per_second, clock=settings["clock"])
     return DefaultTransport(**settings)

@@ -7,7 +7,7 @@ Decisions.
   `is_error` a result takes text alone), then the rest. A message once encoded grows only at its end as long as results
   are appended before what follows them.
 - Blank text is left out, for the server refuses it (it takes back its own); thinking at the very end of an assistant
-  message too.
+  message too. A turn that paused (`pause_turn`) goes back unchanged, thinking at its end and all, until a user speaks.
 - Parts from another provider or model go as the text they hold, or not at all; a note tells of each kind left out.
 """
 
@@ -81,6 +81,10 @@ class Conversation:
         self._add_user_turn(heard)
         if not self.messages:
             raise UnsupportedRequest("messages", "at least one message with content is needed")
+        last = self.messages[-1]["content"][-1]
+        if self.messages[-1]["role"] == "assistant" and last.get("text", "") != last.get("text", "").rstrip():
+            rule = "what the assistant is to go on from may not end in white space"
+            raise UnsupportedRequest("the last message", rule)
 
     def answers_unthought_calls(self) -> bool:
         """Whether the last message answers calls whose message has no thinking before them: the server then refuses a
@@ -122,6 +126,10 @@ class Conversation:
             if not blocks:
                 raise UnsupportedRequest("user message", "it needs content: blank text is refused")
             content += blocks
+        if content and self.messages and self.messages[-1]["role"] == "assistant":
+            self._drop_last_thinking(self.messages[-1]["content"])
+            if not self.messages[-1]["content"]:
+                self.messages.pop()
         self._append("user", content)
 
     def _user_blocks(self, content: str | tuple[Part, ...], where: str) -> list[JsonDict]:
@@ -152,7 +160,7 @@ class Conversation:
         result: JsonDict = {"type": "tool_result", "tool_use_id": self._rules.call_id(message.tool_call_id)}
         content = message.content
         marked = not isinstance(content, str) and any(_is_breakpoint(part) for part in content)
-        self.slots.append(Slot(result, "message", explicit=marked))
+        self.slots.append(Slot(result, "message", explicit=marked, result=True))
         if isinstance(content, str):
             if content.strip():
                 result["content"] = content
@@ -175,6 +183,8 @@ class Conversation:
         return result
 
     def _image_source(self, part: ImagePart) -> JsonDict:
+        if part.detail not in (None, "auto"):
+            self.note("the detail of pictures is left out: the Messages API has none")
         if part.data is not None:
             media_type = media_type_of(part, IMAGES, "image")
             return {"type": "base64", "media_type": media_type, "data": encode_base64(part.data)}
@@ -232,11 +242,15 @@ class Conversation:
                 if block["type"] not in _THINKING:
                     is_text = isinstance(part, TextPart) and not part.text.isspace()
                     slots.append(Slot(block, "message", is_text, is_text and _is_breakpoint(part)))
+        if message.stop_reason != "pause":
+            self._drop_last_thinking(blocks)
+        self.slots += slots
+        return blocks
+
+    def _drop_last_thinking(self, blocks: list[JsonDict]) -> None:
         while blocks and blocks[-1]["type"] in _THINKING:
             blocks.pop()
             self.note("thinking at the end of an assistant message is left out: the server refuses it there")
-        self.slots += slots
-        return blocks
 
     def _assistant_block(self, part: Part) -> JsonDict | None:
         if isinstance(part, TextPart):
@@ -322,8 +336,12 @@ def _is_breakpoint(part: Part) -> bool:
 
 
 def needs_container(messages: Sequence[Message]) -> bool:
-    """Whether a call of the last assistant message was made by code that still runs in a container."""
-    last = next((m for m in reversed(messages) if isinstance(m, AssistantMessage)), None)
+    """Whether the turn is to go on in a container: it paused and nobody spoke since, or code in it called a tool and
+    waits."""
+    said = [m for m in messages if not isinstance(m, CustomMessage)]
+    if said and isinstance(said[-1], AssistantMessage) and said[-1].stop_reason == "pause":
+        return True
+    last = next((m for m in reversed(said) if isinstance(m, AssistantMessage)), None)
     return last is not None and any(
         get_str(get_dict(part.provider_data, "caller"), "type") not in (None, "direct")
         for part in last.content

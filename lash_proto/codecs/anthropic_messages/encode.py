@@ -5,6 +5,8 @@ Decisions.
   than the model's own limit.
 - A level of reasoning is adaptive thinking and an effort, a number is a budget. Models that know budgets only
   (`AnthropicCompat.adaptive_thinking`) get the level as one.
+- How to show thinking is a member of `thinking`. Where no reasoning is asked for it is sent only for a model that is
+  known to think by default (`Capability.default_level`); to others it would switch thinking on.
 - The system prompt is always a list of blocks, for the reason that content is.
 - What two fields together make the server refuse is refused here, where the API's documentation says so for all models;
   what depends on the model is for the server to judge.
@@ -12,19 +14,20 @@ Decisions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field
 
-from ...cache import MAX_MARKERS, Slot, ephemeral, place_markers
+from ...cache import Slot, ephemeral, place_markers
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
-from ...messages import JsonObject, LlmRequest, ProviderTool, TextPart, ToolDefinition
+from ...messages import AssistantMessage, JsonObject, LlmRequest, ProviderTool, TextPart, ToolCallPart, ToolDefinition
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, fit_request, http_request, session_headers
+from .._encoder import Numbers, check_name, fit_request, http_request, session_headers
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -38,8 +41,20 @@ MIN_BUDGET: Final = 1024
 _NO_SAMPLING: Final = "2026-10-21"
 _INTERLEAVED: Final = "interleaved-thinking-2025-05-14"
 _EAGER: Final = "fine-grained-tool-streaming-2025-05-14"
+_COMPACTION: Final = "compact-2026-01-12"
+# The betas without which a field is refused, or a value of it (WIRE 4a, 4b).
+_BETAS: Final = {
+    "mcp_servers": "mcp-client-2025-11-20",
+    "context_management": "context-management-2025-06-27",
+    "speed fast": "fast-mode-2026-02-01",
+    "display updates": "thinking-display-updates-2026-08-18",
+}
+_DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}")
 # The reference client's budgets for levels; it knows none above high.
-_BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 16384, "max": 16384}
+_BUDGETS: dict[str, int] = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384}
+# Between tool calls a model may think more than one answer has room for (WIRE 4b): a budget is judged below.
+_ADAPTIVE = Numbers(least_output=0, least_budget=MIN_BUDGET, budget_in_output=False)
+_BUDGETED = evolve(_ADAPTIVE, budgets=_BUDGETS)
 # Options that go into the body as they stand.
 _PLAIN = ("service_tier", "speed", "inference_geo", "context_management", "mcp_servers")
 
@@ -61,7 +76,9 @@ class Encoding:
     def __attrs_post_init__(self) -> None:
         codec = self.codec
         self.talk = Conversation(codec.provider, codec.api, self.spec.id, codec.compat_of(self.spec))
-        self.request = fit_request(self.request, evolve(self.spec, compat=self.talk.compat), self.talk.notes)
+        spec = evolve(self.spec, compat=self.talk.compat)
+        numbers = _ADAPTIVE if self.talk.compat.adaptive_thinking else _BUDGETED
+        self.request = fit_request(self.request, spec, self.talk.notes, numbers)
         self.options = as_anthropic(self.request)
         self.talk.betas += [*codec.betas, *self.options.get("betas", ())]
         # The order of keys is the order of the prompt: tools, system, messages (WIRE 4b).
@@ -85,6 +102,7 @@ class Encoding:
         for name in _PLAIN:
             if self.options.get(name):
                 body[name] = self.options.get(name)
+        self._add_betas()
         if self.stream:
             body["stream"] = True
         self._add_markers()
@@ -104,16 +122,29 @@ class Encoding:
         tools: list[JsonDict] = []
         for tool in self.request.tools:
             tools.append(dict(tool.data) if isinstance(tool, ProviderTool) else self._tool(tool))
-            if self.talk.compat.tool_markers and not tools[-1].get("defer_loading"):  # a marker there is refused
+            if self.talk.compat.tool_markers:
                 self.slots.append(Slot(tools[-1], "tool"))
         names = [tool["name"] for tool in tools if "name" in tool]
+        choice = self._tool_choice(names)
+        if not tools:
+            tools = self._called_before()
+            choice = {"type": "none"} if tools else choice
         if tools:
             self.body["tools"] = tools
             if self.options.get("eager_input_streaming") and not self.talk.compat.eager_input_streaming:
                 self.talk.betas.append(_EAGER)
-        choice = self._tool_choice(names)
         if choice is not None:
             self.body["tool_choice"] = choice
+
+    def _called_before(self) -> list[JsonDict]:
+        """The tools that earlier calls name, for a request that has none: the server wants tools where there are calls
+        (WIRE 4b)."""
+        said = [part for m in self.request.messages if isinstance(m, AssistantMessage) for part in m.content]
+        fit = self.talk.compat.rules.tool_name
+        names = dict.fromkeys(fit(part.name) for part in said if isinstance(part, ToolCallPart))
+        if names:
+            self.talk.note("the tools of earlier calls are named, and none may be called: the request has no tools")
+        return [{"name": name, "input_schema": {"type": "object"}} for name in names]
 
     def _tool(self, tool: ToolDefinition) -> JsonDict:
         if tool.kind == "custom":
@@ -182,23 +213,28 @@ class Encoding:
     def _add_thinking(self) -> int:
         """`thinking` and the effort; returns the budget, 0 where there is none."""
         said = self.options.get("reasoning")
+        compat = self.talk.compat
         budget = 0
-        if self.options.get("effort"):
-            self.config["effort"] = self.options.get("effort")
+        effort = self.options.get("effort")
+        if effort:
+            self.config["effort"] = effort
         if said == "off":
+            known = compat.efforts_without_thinking
+            if effort and known is not None and effort not in known:
+                raise UnsupportedRequest(f"effort {effort!r}", f"with reasoning off it is one of {', '.join(known)}")
             self.body["thinking"] = {"type": "disabled"}
         elif isinstance(said, int):
+            if not compat.budget_thinking:
+                raise UnsupportedRequest(f"reasoning {said}", "the model takes levels and no budget")
             budget = said
-        elif said is not None and self.talk.compat.adaptive_thinking:
+        elif said is not None:
             self.body["thinking"] = {"type": "adaptive"}
-            word = (self.talk.compat.effort_words or {}).get(said, said)
+            word = (compat.effort_words or {}).get(said, said)
             if word == "minimal":
                 word = "low"
                 self.talk.note("reasoning minimal is sent as low, the least effort there is")
             self.config.setdefault("effort", word)
-        elif said is not None:
-            budget = self._budget_of(said)
-        if isinstance(said, int) or budget:
+        if budget:
             if self.talk.answers_unthought_calls():
                 self.talk.note(
                     "thinking is left out: the calls being answered were made without it, or by another model"
@@ -208,20 +244,18 @@ class Encoding:
         display = self.options.get("thinking_display") or (
             "summarized" if self.options.get("expose_thinking") else None
         )
-        if display and said not in (None, "off"):
+        if display and said is None and self._thinks_unasked():
+            self.body["thinking"] = {"type": "adaptive", "display": display}
+        elif display and said not in (None, "off"):
             self.body["thinking"]["display"] = display
         elif display:
             self.talk.note("how to show thinking is not said without a reasoning level or budget")
         return budget
 
-    def _budget_of(self, level: str) -> int:
-        budget = _BUDGETS[level]
-        limit = self.request.max_output_tokens
-        limit = self.spec.max_output_tokens if limit is None else limit
-        if limit is not None and limit - MIN_BUDGET < budget:
-            budget = max(MIN_BUDGET, limit - MIN_BUDGET)
-            self.talk.note(f"the thinking budget is {budget} tokens, to leave room for an answer")
-        return budget
+    def _thinks_unasked(self) -> bool:
+        known = self.spec.capability
+        unasked = known is not None and (known.mandatory or known.default_level not in (None, "off"))
+        return unasked and self.talk.compat.adaptive_thinking
 
     def _add_max_tokens(self, budget: int) -> None:
         limit = self.request.max_output_tokens
@@ -231,10 +265,6 @@ class Encoding:
                 limit = min(limit, self.spec.max_output_tokens)
         self.body["max_tokens"] = limit
         mode = self.body.get("thinking", {}).get("type")
-        if mode == "enabled" and budget < MIN_BUDGET:
-            raise UnsupportedRequest(f"reasoning {budget}", f"a thinking budget is at least {MIN_BUDGET} tokens")
-        if limit < 0:
-            raise UnsupportedRequest(f"max_output_tokens {limit}", "it must not be below 0")
         if budget and limit <= budget and _INTERLEAVED not in self.talk.betas:
             raise UnsupportedRequest(f"max_output_tokens {limit}", f"it must be above the thinking budget of {budget}")
         forced = self.body.get("tool_choice", {}).get("type") in ("any", "tool")
@@ -285,15 +315,25 @@ class Encoding:
         if container is not None:
             self.body["container"] = container
 
+    def _add_betas(self) -> None:
+        """Name the betas that the body needs, unless the caller named one of the same kind with another date."""
+        body = self.body
+        said = {*body, f"speed {body.get('speed')}", f"display {body.get('thinking', {}).get('display')}"}
+        needed = [beta for field, beta in _BETAS.items() if field in said]
+        edits = body.get("context_management", {}).get("edits", ())
+        if any(edit.get("type") == "compact_20260112" for edit in edits):
+            needed.append(_COMPACTION)
+        named = {_DATE.sub("", beta) for beta in self.talk.betas}
+        self.talk.betas += [beta for beta in needed if _DATE.sub("", beta) not in named]
+
     def _add_markers(self) -> None:
         retention, ttl = self.options.get("cache_retention", "short"), self.talk.compat.marker_ttl
         if retention == "long" and not ttl:
             self.talk.note("the server decides how long it keeps the prompt cached")
         marker = ephemeral(retention, ttl=ttl)
         if marker is not None:
-            # A marker at the top level, which the caller may have put there, counts too.
-            limit = MAX_MARKERS - ("cache_control" in (self.options.get("extra_body") or {}))
-            self.talk.notes += place_markers([*self.slots, *self.talk.slots], marker, limit=limit)
+            slots = [*self.slots, *self.talk.slots]
+            self.talk.notes += place_markers(slots, marker, self.options.get("extra_body"))
 
 
 def as_anthropic(request: LlmRequest) -> AnthropicOptions:

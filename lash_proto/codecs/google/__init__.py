@@ -7,20 +7,20 @@ Gemini is asked is for `GoogleCompat` to say; nothing is read out of a model's n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import ClassVar
 
 from attrs import frozen
 
 from ...compat import GoogleCompat
-from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import LlmRequest
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import fit_request, http_request
+from .._encoder import body_text, fit_request, http_request
 from .contents import Contents
 from .decode import GoogleDecoder
-from .encode import generate_content, model_resource
+from .encode import generate_content, model_resource, numbers_of
 from .options import GoogleOptions
 
 __all__ = ["GoogleCodeAssist", "GoogleDecoder", "GoogleGenerativeAI", "GoogleOptions"]
@@ -45,7 +45,7 @@ class GoogleGenerativeAI:
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
         contents = Contents(self.api, self.provider, spec.id, compat)
-        request = fit_request(request, spec, contents.notes)
+        request = fit_request(request, spec, contents.notes, numbers_of(compat))
         body = generate_content(request, contents, request.options, compat)
         path = f"/{self.api_version}/{model_resource(spec.id)}:{_method(stream)}"
         return http_request(path, body, request.options, stream=stream, notes=contents.notes)
@@ -73,18 +73,16 @@ class GoogleCodeAssist:
         """`POST /v1internal:streamGenerateContent`. Raises UnsupportedRequest for what Code Assist cannot be told."""
         spec = ModelSpec.of(model)
         compat = _compat(spec, self.compat)
-        if not spec.id.strip():
-            raise UnsupportedRequest(f"model {spec.id!r}", "it names no model")
         contents = Contents(self.api, self.provider, spec.id, compat)
-        request = fit_request(request, spec, contents.notes)
+        request = fit_request(request, spec, contents.notes, numbers_of(compat))
         inner = generate_content(request, contents, request.options, compat)
-        if request.session_id is not None:
+        if request.session_id:
             inner["session_id"] = request.session_id
         body: JsonDict = {"model": spec.id.removeprefix("models/")}
-        if self.project is not None:
+        if self.project and self.project.strip():
             body["project"] = self.project
-        if request.request_id is not None:
-            body["user_prompt_id"] = request.request_id
+        # Required (WIRE 5a). Made from the prompt, so that the same request is the same bytes.
+        body["user_prompt_id"] = request.request_id or sha256(body_text(inner).encode()).hexdigest()[:32]
         body["request"] = inner
         path = f"/v1internal:{_method(stream)}"
         return http_request(path, body, request.options, stream=stream, notes=contents.notes)

@@ -37,7 +37,7 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict
+from ...values import JsonDict, clean
 from .._encoder import check_name, encode_base64, media_type_of
 
 SENTINEL: Final = "skip_thought_signature_validator"
@@ -114,8 +114,6 @@ class Contents:
 
     def _user_part(self, part: Part, what: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            if part.cache_breakpoint:
-                self._note("cache breakpoints are left out: Gemini caches prompts by itself")
             return [{"text": part.text}] if part.text else []
         if isinstance(part, ImagePart):
             if part.detail not in (None, "auto"):
@@ -132,9 +130,13 @@ class Contents:
     def _document(self, part: DocumentPart) -> list[JsonDict]:
         if part.citations:
             self._note("citations of a document are not asked for: Gemini has no such switch")
+        if part.name is not None:
+            self._note("the names of documents are left out: Gemini is not told them")
         before = [{"text": part.context}] if part.context else []
         if part.text is not None:
-            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(part.text.encode())}
+            if not part.text:
+                raise UnsupportedRequest("document", "its text is empty")
+            data = {"mimeType": part.media_type or "text/plain", "data": encode_base64(clean(part.text).encode())}
             return [*before, {"inlineData": data}]
         return [*before, self._media(part, DOCUMENTS | VIDEO | IMAGES, "document")]
 
@@ -185,8 +187,8 @@ class Contents:
             self._note(f"a {part.type} block of another provider is left out")
         elif isinstance(part, RefusalPart):
             return {"text": part.text} if part.text else None
-        elif isinstance(part, AudioPart) and not native:
-            self._note("sound of another model is sent as its transcript")
+        elif isinstance(part, AudioPart) and not (native and (part.data or part.url)):
+            self._note("sound of another model, or without its bytes, is sent as its transcript")
             return {"text": part.transcript} if part.transcript else None
         elif isinstance(part, DocumentPart):
             raise UnsupportedRequest("DocumentPart in an assistant message", "a document goes into a user message")
@@ -194,7 +196,7 @@ class Contents:
             allowed = IMAGES if isinstance(part, ImagePart) else AUDIO
             if native and part.data is not None:  # as the model named it, though no user may send such a type
                 return {"inlineData": {"mimeType": part.media_type, "data": encode_base64(part.data)}, **more}
-            return {**self._media(part, allowed, "image"), **more}
+            return {**self._media(part, allowed, part.tag[1]), **more}
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+from ...cache import has_breakpoints
 from ...compat import GoogleCompat
 from ...errors import UnsupportedRequest
 from ...messages import JsonSchema, LlmRequest, ProviderOptions, ToolDefinition
 from ...schema import Purpose, project
 from ...values import Json, JsonDict
-from .._encoder import check_name
+from .._encoder import Numbers, check_name
 from .contents import NAME, NAME_RULE, Contents
 from .options import GoogleOptions
 
@@ -27,7 +28,7 @@ _LEVELS: Final = {
     "max": "XHIGH",
 }
 # Tokens that every thinking model before Gemini 3 takes: the lowest minimum and the lowest maximum.
-_BUDGETS: Final = {"minimal": 512, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
+_BUDGETS: Final = {"minimal": 512, "low": 2048, "medium": 8192, "high": 24576}
 
 # GoogleOptions that go into generationConfig, by their name there.
 _CONFIG: Final = {
@@ -40,13 +41,18 @@ _CONFIG: Final = {
     "speech_config": "speechConfig",
 }
 _RESOURCES: Final = ("models/", "tunedModels/", "publishers/", "projects/")
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_NOT_IN_PATH = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def numbers_of(compat: GoogleCompat) -> Numbers:
+    """What this Gemini takes of numbers (WIRE 5b)."""
+    return Numbers(any_budget=-1, budgets=_BUDGETS if compat.thinking == "budget" else {})
 
 
 def model_resource(model: str) -> str:
     """The model as a resource name for the path: `models/x`, and Vertex's longer names as they are."""
     segments = model.split("/")
-    if _BLANK.search(model) or any(segment in ("", ".", "..") for segment in segments):
+    if _NOT_IN_PATH.search(model) or any(segment in ("", ".", "..") for segment in segments):
         raise UnsupportedRequest(
             f"model {model!r}", "it goes into the path: no blanks, and no empty or dotted segments"
         )
@@ -59,6 +65,8 @@ def generate_content(
 ) -> JsonDict:
     """The body, the model set aside. Raises UnsupportedRequest for what Gemini cannot be told."""
     notes = contents.notes
+    if options.get("cache_retention", "short") != "none" and has_breakpoints(request):
+        notes.append("cache breakpoints are left out: Gemini caches prompts by itself")
     body: JsonDict = {"contents": contents.encode(request.messages)}
     if not body["contents"]:
         raise UnsupportedRequest("messages", "there is nothing to send, and Gemini needs at least one content")
@@ -101,6 +109,9 @@ def _put_tools(request: LlmRequest, compat: GoogleCompat, notes: list[str], body
             strict = strict or tool.strict is True
         else:
             others.append(dict(tool.data))
+    if others and request.tool_choice == "none":
+        notes.append("Google's own tools are left out: the mode NONE keeps only functions from being called")
+        others = []
     tools = [{"functionDeclarations": functions}, *others] if functions else others
     if tools:
         body["tools"] = tools
@@ -170,29 +181,21 @@ def _config(request: LlmRequest, options: ProviderOptions, compat: GoogleCompat,
     if isinstance(request.output, JsonSchema):
         schema = _schema(request.output.schema, "output", "output", compat, notes)
         said["responseJsonSchema" if compat.json_schema else "responseSchema"] = schema
-    said["thinkingConfig"] = _thinking(options, compat, notes) or None
+    said["thinkingConfig"] = _thinking(options, notes) or None
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _thinking(options: ProviderOptions, compat: GoogleCompat, notes: list[str]) -> JsonDict:
+def _thinking(options: ProviderOptions, notes: list[str]) -> JsonDict:
     reasoning = options.get("reasoning")
     made: JsonDict = {}
     if isinstance(reasoning, int):
-        if reasoning < -1:
-            raise UnsupportedRequest(
-                f"reasoning {reasoning}", "a budget is in tokens; 0 is off and -1 the model's choice"
-            )
         made["thinkingBudget"] = reasoning
     elif reasoning == "off":
         made["thinkingBudget"] = 0
-    elif reasoning is not None and compat.thinking == "level":
+    elif reasoning is not None:
         made["thinkingLevel"] = _LEVELS[reasoning]
         if reasoning == "max":
             notes.append("reasoning max is sent as XHIGH, the highest that Gemini has")
-    elif reasoning is not None:
-        made["thinkingBudget"] = _BUDGETS[reasoning]
-        if reasoning in ("xhigh", "max"):
-            notes.append(f"reasoning {reasoning} is sent as the largest budget that all models take")
     if options.get("expose_thinking"):
         made["includeThoughts"] = True
     return made

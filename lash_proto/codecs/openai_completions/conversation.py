@@ -7,7 +7,7 @@
 - A tool message holds no picture. A placeholder stands there and the pictures follow in a user message, once all
   calls of the turn are answered; so that message grows while answers are missing and is fixed from then on.
 - Call ids are replayed as they came. Ids from elsewhere are made fit: at most 40 letters, digits, `_` and `-`, the same
-  for the same id, in call and result.
+  for the same id, in call and result. So are names that no tool may have, whoever made them up.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
     AudioPart,
+    DocumentPart,
     ImagePart,
     Message,
     OpaquePart,
@@ -59,6 +60,7 @@ class Conversation:
     _rules: TargetRules = field(init=False)
     has_calls: bool = field(default=False, init=False)
     _ids: dict[str, str] = field(factory=dict[str, str], init=False)
+    _names: dict[str, str] = field(factory=dict[str, str], init=False)
     _open: set[str] = field(factory=set[str], init=False)
     _pictures: list[JsonDict] = field(factory=list[JsonDict], init=False)
 
@@ -95,7 +97,7 @@ class Conversation:
     # --- user and tools --------------------------------------------------------------------------------------------
 
     def _user_parts(self, content: tuple[Part, ...]) -> list[JsonDict]:
-        return [encoded for part in content if (encoded := self.parts.user_part(part)) is not None]
+        return [encoded for part in content for encoded in self.parts.user_part(part)]
 
     def _add_user(self, content: str | list[JsonDict]) -> None:
         if not content:
@@ -107,7 +109,8 @@ class Conversation:
     def _add_tool_result(self, message: ToolResultMessage) -> None:
         if message.is_error:
             self.parts.note("that a tool failed has no field of its own: its text alone says so")
-        id = self._ids.get(message.tool_call_id) or self._wire_id(message.tool_call_id, native=False)
+        id = self._ids.get(message.tool_call_id)
+        id = self._wire_id(message.tool_call_id, native=False) if id is None else id
         content: str | list[JsonDict]
         if isinstance(message.content, str):
             content = message.content
@@ -116,15 +119,19 @@ class Conversation:
             for part in message.content:
                 if isinstance(part, ImagePart):
                     self._pictures.append(self.parts.image(part))
+                elif isinstance(part, DocumentPart) and part.text is not None:
+                    content += self.parts.document(part, "tool")
                 elif not isinstance(part, TextPart):
-                    raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", "only text and images")
+                    rule = "only text, images and documents of text"
+                    raise UnsupportedRequest(f"a {type(part).__name__} in a tool result", rule)
                 elif (text := self.parts.text(part, "tool")) is not None:
                     content.append(text)
             if not content:
                 content = PICTURE_PLACEHOLDER if any(isinstance(p, ImagePart) for p in message.content) else ""
         encoded: JsonDict = {"role": "tool", "tool_call_id": id, "content": content}
-        if self.compat.tool_result_name and message.name:
-            encoded["name"] = message.name
+        name = self._names.get(message.tool_call_id, message.name)
+        if self.compat.tool_result_name and name:
+            encoded["name"] = self._rules.tool_name(name)
         self.has_calls = True
         self.messages.append(encoded)
         self._open.discard(id)
@@ -142,9 +149,9 @@ class Conversation:
         if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
             self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
         encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
-        refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
-        if refusals:
-            encoded["refusal"] = "".join(refusals)
+        refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
+        if refusal:
+            encoded["refusal"] = refusal
         encoded |= self._reasoning(parts)
         calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
         if calls:
@@ -228,18 +235,19 @@ class Conversation:
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
-        name = part.name if native else self._rules.tool_name(part.name)
+        self._names[part.id] = part.name
+        name = self._rules.tool_name(part.name)
+        if name != part.name:  # models make up names, and servers then refuse to hear them again
+            self.parts.note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         encoded: JsonDict
         if part.kind == "custom" and (native or self.compat.custom_tools):
             encoded = {"id": id, "type": "custom", "custom": {"name": name, "input": part.raw_arguments}}
         else:
             if part.kind == "custom":
                 self.parts.note("the text of a custom tool call is sent as its argument `input`")
-            arguments = arguments_text(part)
-            if not native and part.arguments_error is not None:
+            if part.arguments_error is not None:
                 self.parts.note(f"arguments of {name!r} that are no JSON object went back as an empty one")
-                arguments = "{}"
-            function = {"name": name, "arguments": arguments}
+            function = {"name": name, "arguments": arguments_text(part)}
             encoded = {"id": id, "type": "function", "function": function}
         if native and (extra := get_dict(part.provider_data, "extra_content")):
             encoded["extra_content"] = extra

@@ -160,6 +160,12 @@ class ChatDecoder(DialectDecoder):
 
     # --- bodies ----------------------------------------------------------------------------------------------------
 
+    def _finish_error(self) -> None:
+        bare = self.status == 400 and not b"".join(self._pieces).strip()
+        super()._finish_error()
+        if bare and self.compat.bare_400_is_overflow and self.error is not None:
+            self.error = evolve(self.error, kind="context_overflow")
+
     def _body(self, body: Json, out: list[StreamEvent]) -> None:
         if type(body) is list:  # Google's compatible server wraps an error in a list
             body = next(iter(cast("list[Json]", body)), None)

@@ -14,7 +14,16 @@ from ...messages import CacheRetention, JsonObject, JsonSchema, LlmRequest, Orig
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import check_name, client_request_id, fit_request, http_request, session_headers, session_key
+from .._encoder import (
+    check_name,
+    client_request_id,
+    custom_format,
+    fit_request,
+    http_request,
+    openai_metadata,
+    session_headers,
+    session_key,
+)
 from .conversation import NAME, NAME_RULE, Conversation
 from .options import FIELDS, ChatOptions
 from .parts import PartEncoder
@@ -51,35 +60,37 @@ def encode(
     body |= _tools(request, compat, notes)
     if stream and compat.tool_stream and "tools" in body:
         body["tool_stream"] = True
-    parts.write_marks(body.get("tools", []))
+    parts.write_marks(body.get("tools", []), options.get("extra_body"))
     if compat.tools_with_history and conversation.has_calls:
         body.setdefault("tools", [])
     if request.output is not None:
         body["response_format"] = _response_format(request.output, compat, notes)
-    cap = request.max_output_tokens or spec.max_output_tokens
-    body |= thinking_fields(compat, options.get("reasoning"), cap, notes)
-    if options.get("expose_thinking") and compat.thinking_format == "openai":
-        notes.append("the server has no switch that shows reasoning")
+    body |= thinking_fields(compat, options.get("reasoning"), notes)
+    if options.get("expose_thinking"):
+        body |= compat.show_reasoning or {}
+        if compat.show_reasoning is None:
+            notes.append("the server has no switch that shows reasoning")
     if tier := options.get("service_tier"):
         body["service_tier"] = tier
     if request.metadata:
-        body["metadata"] = _metadata(request.metadata)
+        body["metadata"] = openai_metadata(request.metadata)
     body |= _cache(request.session_id, retention, compat, notes)
     if compat.store is not None:
         body["store"] = compat.store
     if isinstance(options, ChatOptions):
         body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
+    for name in compat.refuses:
+        if body.get(name) is False and name == "store":
+            del body[name]
+        elif name in body:
+            raise UnsupportedRequest(name, "the server takes none")
     headers = [*client_request_id(request, notes), *session_headers(request, compat.session_headers)]
     return http_request(path, body, options, stream=stream, headers=headers, notes=notes)
 
 
 def _sampling(request: LlmRequest, compat: ChatCompat) -> JsonDict:
-    if request.max_output_tokens is not None and request.max_output_tokens < 1:
-        raise UnsupportedRequest("max_output_tokens", "at least 1")
     if len(request.stop) > 4:
         raise UnsupportedRequest("stop", f"at most 4 sequences, here are {len(request.stop)}")
-    if request.seed is not None and not compat.seed:
-        raise UnsupportedRequest("seed", "the server takes none")
     fields: JsonDict = {
         compat.max_tokens_field: request.max_output_tokens,
         "temperature": request.temperature,
@@ -141,11 +152,7 @@ def _custom(tool: ToolDefinition, compat: ChatCompat) -> JsonDict:
     if tool.description:
         custom["description"] = tool.description
     if tool.format is not None:
-        format = dict(tool.format)
-        if format.get("type") == "grammar" and "grammar" not in format:
-            # Flat in Responses, nested here.
-            format = {"type": "grammar", "grammar": {key: value for key, value in format.items() if key != "type"}}
-        custom["format"] = format
+        custom["format"] = custom_format(tool.format, nested=True)
     return {"type": "custom", "custom": custom}
 
 
@@ -170,15 +177,6 @@ def _response_format(output: JsonObject | JsonSchema, compat: ChatCompat, notes:
     notes += made.changes
     schema: dict[str, Any] = {"name": output.name, "schema": dict(made.schema), "strict": output.strict}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _metadata(metadata: Mapping[str, str]) -> JsonDict:
-    if len(metadata) > 16:
-        raise UnsupportedRequest("metadata", f"at most 16 pairs, here are {len(metadata)}")
-    for key, value in metadata.items():
-        if len(key) > 64 or len(value) > 512:
-            raise UnsupportedRequest(f"metadata {key[:64]!r}", "keys up to 64 characters, values up to 512")
-    return dict(metadata)
 
 
 def _cache(session_id: str | None, retention: CacheRetention, compat: ChatCompat, notes: list[str]) -> JsonDict:

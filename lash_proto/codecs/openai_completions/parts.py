@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import define, field
 
-from ...cache import Slot, ephemeral, place_last_marker, place_markers
+from ...cache import Slot, ephemeral, place_breakpoints, place_last_marker, place_markers
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...messages import AudioPart, CacheRetention, DocumentPart, ImagePart, Part, TextPart
 from ...values import JsonDict
 from .._encoder import data_url, encode_base64, media_type_of
-
-MAX_BREAKPOINTS: Final = 4
-"""OpenAI writes the last four (WIRE 1b)."""
 
 _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _SOUNDS: Final = {
@@ -47,16 +45,17 @@ class PartEncoder:
         """Whether content is always a list, so that a marker finds a part to stand on and turns no string into one."""
         return self.compat.cache_marks in ("anthropic", "gemini")
 
-    def user_part(self, part: Part) -> JsonDict | None:
-        """A part of a user's message; None for a text of nothing."""
+    def user_part(self, part: Part) -> list[JsonDict]:
+        """A part of a user's message: nothing for a text of nothing, and a document after its context."""
         if isinstance(part, TextPart):
-            return self.text(part)
+            text = self.text(part)
+            return [] if text is None else [text]
         if isinstance(part, ImagePart):
-            return self.image(part)
+            return [self.image(part)]
         if isinstance(part, DocumentPart):
             return self.document(part)
         if isinstance(part, AudioPart):
-            return sound(part)
+            return [sound(part)]
         raise UnsupportedRequest(f"a {type(part).__name__} in a user message", "only text, images, documents and audio")
 
     def text(self, part: TextPart, kind: _Kind = "user") -> JsonDict | None:
@@ -85,17 +84,23 @@ class PartEncoder:
         inner = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
         return self._mark({"type": "image_url", "image_url": inner}, part.cache_breakpoint)
 
-    def document(self, part: DocumentPart) -> JsonDict:
-        """A document as a file part; plain text as text."""
+    def document(self, part: DocumentPart, kind: _Kind = "user") -> list[JsonDict]:
+        """A document as a file part, plain text as text; before it what is said of it."""
+        context = [{"type": "text", "text": part.context}] if part.context else []
         if part.citations:
             self.note("a document's citations cannot be asked for")
-        if part.text is not None:
-            self.note("a document of plain text was sent as text")
-            if not part.text:
-                raise UnsupportedRequest("a document", "its text is empty")
-            return self._mark({"type": "text", "text": part.text}, part.cache_breakpoint)
+        if part.name is not None and (part.text is not None or part.file_id is not None and not self.compat.mistral):
+            self.note("the name of a document that is sent as text or by its id is left out")
+        if part.text is None:
+            return [*context, self._mark(self._file(part), part.cache_breakpoint)]
+        self.note("a document of plain text was sent as text")
+        if not part.text:
+            raise UnsupportedRequest("a document", "its text is empty")
+        return [*context, self._mark({"type": "text", "text": part.text}, part.cache_breakpoint, kind)]
+
+    def _file(self, part: DocumentPart) -> JsonDict:
         if self.compat.mistral:
-            return self._mark(_mistral_document(part), part.cache_breakpoint)
+            return _mistral_document(part)
         if part.file_id is not None:
             file = {"file_id": part.file_id}
         elif part.data is not None:
@@ -104,7 +109,7 @@ class PartEncoder:
             file = {"filename": part.name or default, "file_data": data_url(media_type, part.data)}
         else:
             raise UnsupportedRequest("a document", "Chat Completions takes bytes or a file id, and no URL")
-        return self._mark({"type": "file", "file": file}, part.cache_breakpoint)
+        return {"type": "file", "file": file}
 
     def note(self, what: str) -> None:
         """What was changed without harm, once."""
@@ -119,24 +124,18 @@ class PartEncoder:
         self.slots.append(Slot(part, "system" if kind == "system" else "message", text=text, explicit=breakpoint))
         return part
 
-    def write_marks(self, tools: list[JsonDict]) -> None:
-        """Mark the parts that end a cached prefix: for OpenAI those that were asked for, the last ones where there are
-        too many; behind a gateway by the rules of `lash_proto.cache`."""
+    def write_marks(self, tools: list[JsonDict], extra_body: Mapping[str, Any] | None) -> None:
+        """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
         marks = self.compat.cache_marks
         marker = ephemeral(self.retention, ttl=marks == "anthropic" and self.compat.marker_ttl)
         if marker is None or marks is None:
             return
         if marks == "anthropic":
-            self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker)
-            return
-        if marks == "gemini":
+            self.notes += place_markers([*[Slot(tool, "tool") for tool in tools], *self.slots], marker, extra_body)
+        elif marks == "gemini":
             self.notes += place_last_marker(self.slots, marker)
-            return
-        asked = [slot.target for slot in self.slots if slot.explicit]
-        if len(asked) > MAX_BREAKPOINTS:
-            self.note(f"of {len(asked)} cache breakpoints the last {MAX_BREAKPOINTS} were sent")
-        for part in asked[-MAX_BREAKPOINTS:]:
-            part["prompt_cache_breakpoint"] = {"mode": "explicit"}
+        else:
+            self.notes += place_breakpoints([slot.target for slot in self.slots if slot.explicit], extra_body)
 
 
 def sound(part: AudioPart) -> JsonDict:

@@ -1,8 +1,7 @@
 """How a Chat Completions server is told how much to reason: one entry for each `ChatCompat.thinking_format`.
 
-A level is one of ours, sent under the server's own word; a budget is tokens, kept below the cap on the output, of which
-reasoning is a part here. What a format cannot say is refused rather than left out: a caller who switched reasoning off
-would pay for it all the same.
+A level is one of ours, sent under the server's own word; a budget is tokens, below the cap on the output already. What
+a format cannot say is refused rather than left out: a caller who switched reasoning off would pay for it all the same.
 """
 
 from __future__ import annotations
@@ -13,34 +12,24 @@ from typing import Any, Final, TypeAlias
 from ...compat import ChatCompat
 from ...errors import UnsupportedRequest
 from ...values import JsonDict
-from .._encoder import ROOM_TO_ANSWER
+from .._encoder import unsaid
 
 _Format: TypeAlias = Callable[[ChatCompat, str, "int | None"], JsonDict]
 """From the flags, the level ("off" for none) and the budget, where one was given instead of a level."""
 
 
-def thinking_fields(compat: ChatCompat, reasoning: str | int | None, cap: int | None, notes: list[str]) -> JsonDict:
+def thinking_fields(compat: ChatCompat, reasoning: str | int | None, notes: list[str]) -> JsonDict:
     """The body's fields for a level or budget; where the caller leaves it to the provider, nothing but a template's own
-    values. `cap` is the most tokens that the reply may have."""
+    values."""
     if reasoning is None:
         return _template_fields(compat, {}) if compat.thinking_format in _TEMPLATES else {}
-    if isinstance(reasoning, int):
-        level, budget = ("on", _below(cap, reasoning, notes)) if reasoning > 0 else ("off", None)
-    else:
-        level, budget = reasoning, None
+    level, budget = ("on", reasoning) if isinstance(reasoning, int) else (reasoning, None)
+    if compat.thinking_format == "openai" and budget is None and not _word(compat, level):
+        notes.append(unsaid(level))
+        return {}
     if budget is None and level != "off" and not _tells_effort(compat):
         notes.append(f"the server only switches reasoning on or off: level {level!r} means on")
     return _FORMATS[compat.thinking_format](compat, level, budget)
-
-
-def _below(cap: int | None, budget: int, notes: list[str]) -> int:
-    """The budget, or what leaves room for an answer below the cap; of a cap too small for that it is half."""
-    if cap is None:
-        return budget
-    room = cap - ROOM_TO_ANSWER if cap > ROOM_TO_ANSWER else max(1, cap // 2)
-    if budget > room:
-        notes.append(f"the reasoning budget is {room} tokens, to leave room for an answer")
-    return min(budget, room)
 
 
 def _tells_effort(compat: ChatCompat) -> bool:

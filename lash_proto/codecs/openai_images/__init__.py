@@ -31,7 +31,7 @@ class OpenAIImages:
     def encode(self, request: ImageRequest, model: str | ModelSpec, *, stream: bool = False) -> HttpRequest:
         """`POST /images/generations` or `/images/edits`. Raises UnsupportedRequest for what it cannot be told."""
         query = "" if self.api_version is None else f"?api-version={quote(self.api_version)}"
-        return encode(request, ModelSpec.of(model).id, query, stream=stream)
+        return encode(request, ModelSpec.of(model), query, stream=stream)
 
     def decoder(
         self, *, status: int, headers: Sequence[tuple[str, str]], model: str | ModelSpec | None = None

@@ -88,7 +88,7 @@ def _media_type(said: str | None, data: bytes) -> str | None:
 
 def _usage(body: JsonDict) -> LlmUsage | None:
     said = get_dict(body, "usage")
-    total, output = get_int(said, "input_tokens"), get_int(said, "output_tokens")
+    total, output = _count(said, "input_tokens", "prompt_tokens"), _count(said, "output_tokens", "completion_tokens")
     if total is None and output is None:
         return None
     cached = max(0, get_int(get_dict(said, "input_tokens_details"), "cached_tokens") or 0)
@@ -99,3 +99,9 @@ def _usage(body: JsonDict) -> LlmUsage | None:
         reasoning_tokens=get_int(get_dict(said, "output_tokens_details"), "reasoning_tokens"),
         raw=said,
     )
+
+
+def _count(said: JsonDict, name: str, old: str) -> int | None:
+    """A count under its name, or under that of Chat, which some servers of this API use."""
+    count = get_int(said, name)
+    return get_int(said, old) if count is None else count

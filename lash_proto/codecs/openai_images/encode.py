@@ -11,9 +11,10 @@ from typing import Any, Final
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest, merge_headers
 from ...messages import ImagePart, ImageRequest, TextPart
+from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._encoder import check_model, http_request, media_type_of
+from .._pictures import PICTURES, notes_on, prompt_parts
 from .form import File, form
 
 FORMATS: Final = ("png", "jpeg", "webp", "gif", "svg")
@@ -25,18 +26,22 @@ MAX_SOURCES: Final = 16
 _OWN: Final = ("background", "output_compression", "moderation")
 
 
-def encode(request: ImageRequest, model: str, query: str, *, stream: bool) -> HttpRequest:
+def encode(request: ImageRequest, spec: ModelSpec, query: str, *, stream: bool) -> HttpRequest:
     """The HTTP request. `response_format` is never sent: GPT image models answer it with a 400 and send base64."""
-    parts = prompt_parts(request)
+    check_model(spec.id)
+    parts = prompt_parts(request, spec)
     mask: ImagePart | None = getattr(request.options, "mask", None) or None
     pictures = [part for part in parts if isinstance(part, ImagePart)]
-    body: JsonDict = {"model": model, "prompt": _prompt(parts), **_fields(request)}
+    body: JsonDict = {"model": spec.id, "prompt": _prompt(parts), **_fields(request)}
     if stream:
         body["stream"] = True
     if not pictures:
         if mask is not None:
             raise UnsupportedRequest("mask", "it says where to change a picture, and the prompt has none")
-        return http_request(f"/images/generations{query}", body, request.options, stream=stream)
+        notes = notes_on(request.options)
+        return http_request(f"/images/generations{query}", body, request.options, stream=stream, notes=notes)
+    if "moderation" in body:
+        raise UnsupportedRequest("moderation", "the API has it for new pictures, and none for an edit")
     if len(pictures) > MAX_SOURCES:
         raise UnsupportedRequest(f"{len(pictures)} pictures in a prompt", f"an edit takes up to {MAX_SOURCES}")
     name = "image" if len(pictures) == 1 else "image[]"
@@ -87,4 +92,4 @@ def _edit(path: str, body: JsonDict, files: list[File], request: ImageRequest, *
         request.options.get("extra_headers") or {},
     )
     headers = tuple((name, value) for name, value in merged if isinstance(value, str))
-    return HttpRequest("POST", path, headers, data)
+    return HttpRequest("POST", path, headers, data, notes_on(request.options))

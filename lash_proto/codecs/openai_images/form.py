@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ...values import dump_json
+from ...values import clean, dump_json
 
 
 @frozen(weakref_slot=False)
@@ -34,11 +34,11 @@ def form(fields: Mapping[str, Any], files: Iterable[File]) -> tuple[str, bytes]:
 
 
 def _part(disposition: str, data: bytes) -> bytes:
-    return f"Content-Disposition: form-data; {disposition}\r\n\r\n".encode() + data
+    return clean(f"Content-Disposition: form-data; {disposition}\r\n\r\n").encode() + data
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else dump_json(value)
+    return clean(value) if isinstance(value, str) else dump_json(value)
 
 
 def _quoted(name: str) -> str:

@@ -20,6 +20,6 @@ class ImagesOptions(ProviderOptions):
     output_compression: int | Unset | None = UNSET
     """0 to 100, of webp and jpeg."""
     moderation: str | Unset | None = UNSET
-    """`auto` or `low`."""
+    """`auto` or `low`, of new pictures; an edit has none."""
     mask: ImagePart | Unset | None = UNSET
     """A PNG whose transparent places are where the first picture may be changed."""

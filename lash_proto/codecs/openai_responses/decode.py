@@ -381,9 +381,9 @@ class ResponsesDecoder(DialectDecoder):
             add_arguments(item.call, event, out)
 
     def _introduce(self, call: CallBlock, told: JsonDict, out: list[StreamEvent]) -> None:
-        """Take a call's id and name from its item, and begin it once its name is known."""
+        """Take a call's id and name from its item, and begin it once its name is known. The id may come late."""
+        call.id = call.id or clean(get_str(told, "call_id") or "") or None
         if call.index < 0:
-            call.id = call.id or clean(get_str(told, "call_id") or "") or None
             call.name = call.name or clean(get_str(told, "name") or "")
             if call.name:
                 self.blocks.start_call(call, self.id, out)

@@ -11,7 +11,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -22,7 +22,18 @@ from ...messages import JsonObject, JsonSchema, LlmRequest, ProviderOptions, Tex
 from ...models import ModelSpec
 from ...schema import project
 from ...values import Json, JsonDict
-from .._encoder import MAX_KEY, check_name, client_request_id, fit_request, http_request, session_headers, session_key
+from .._encoder import (
+    MAX_KEY,
+    check_name,
+    client_request_id,
+    custom_format,
+    fit_request,
+    http_request,
+    openai_metadata,
+    session_headers,
+    session_key,
+    unsaid,
+)
 from .input import NAME, InputItems
 
 if TYPE_CHECKING:
@@ -78,11 +89,11 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
         body["instructions"] = instructions
     for number, message in enumerate(request.messages):
         items.add(message, f"messages[{number}]")
-    items.keep_latest_marks()
+    items.write_marks(options.get("extra_body"))
     body["input"] = items.items
     _tools(request, compat, body, notes)
     _output(request, options, body, notes)
-    _reasoning(options, compat, body)
+    _reasoning(options, compat, body, notes)
     _sampling(request, options, compat, body, notes)
     _cache(request, options, compat, body, notes)
     if store is not None:
@@ -172,7 +183,7 @@ def _tool(tool: Tool, compat: ResponsesCompat, notes: list[str]) -> JsonDict:
         if not compat.custom_tools:
             raise UnsupportedRequest(f"custom tool {tool.name!r}", "the server has function tools only")
         if tool.format is not None:
-            item["format"] = tool.format
+            item["format"] = custom_format(tool.format, nested=False)
         return item
     strict = compat.strict_tools if tool.strict is None else tool.strict
     parameters: Mapping[str, Any] = _NO_PARAMETERS if tool.parameters is None else tool.parameters
@@ -217,7 +228,7 @@ def _output(request: LlmRequest, options: ProviderOptions, body: JsonDict, notes
         body["text"] = text
 
 
-def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict) -> None:
+def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict, notes: list[str]) -> None:
     level = options.get("reasoning")
     reasoning: JsonDict = {}
     if level is not None:
@@ -226,7 +237,10 @@ def _reasoning(options: ProviderOptions, compat: ResponsesCompat, body: JsonDict
         if word is None:
             known = ", ".join(level for level, word in words.items() if word is not None)
             raise UnsupportedRequest(f"reasoning {level!r}", f"Responses takes a level, one of {known}")
-        reasoning["effort"] = word
+        if word:
+            reasoning["effort"] = word
+        else:
+            notes.append(unsaid(level))
     summary = _option(options, "summary") or ("auto" if options.get("expose_thinking") else None)
     if summary is not None:
         reasoning["summary"] = summary
@@ -239,15 +253,13 @@ def _sampling(
 ) -> None:
     cap = request.max_output_tokens
     if cap is not None:
-        if cap < 1:
-            raise UnsupportedRequest("max_output_tokens", "it is at least 1")
         if cap < compat.min_output_tokens:
             notes.append(f"max_output_tokens was raised from {cap} to {compat.min_output_tokens}, the least there is")
         body["max_output_tokens"] = max(cap, compat.min_output_tokens)
     fields: dict[str, Json] = {
         "temperature": request.temperature,
         "top_p": request.top_p,
-        "metadata": _metadata(request.metadata),
+        "metadata": None if request.metadata is None else openai_metadata(request.metadata),
         "service_tier": options.get("service_tier"),
     }
     for name in ("truncation", "previous_response_id", "conversation", "max_tool_calls", "background"):
@@ -260,17 +272,6 @@ def _sampling(
         if len(who) > MAX_KEY:
             raise UnsupportedRequest("options.safety_identifier", f"at most {MAX_KEY} characters")
         body["safety_identifier"] = who
-
-
-def _metadata(metadata: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if metadata is None:
-        return None
-    if len(metadata) > 16:
-        raise UnsupportedRequest("metadata", "at most 16 pairs")
-    for key, value in metadata.items():
-        if len(key) > 64 or not isinstance(cast("Any", value), str) or len(value) > 512:
-            raise UnsupportedRequest(f"metadata {key[:64]!r}", "text: keys of at most 64 characters, values of 512")
-    return metadata
 
 
 def _cache(

@@ -7,6 +7,7 @@ Decisions.
   ids of what followed it in its message go too, because an item whose id needs that reasoning is refused (WIRE 1h).
   So is reasoning with nothing after it.
 - What an item becomes depends on nothing behind its message: appending leaves the earlier items as they were.
+- A text of nothing is left out, and a user who then says nothing at all is refused, in every form alike.
 - A result that is an error has no mark in this dialect: its text says what it says.
 """
 
@@ -18,6 +19,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field
 
+from ...cache import place_breakpoints
 from ...compat import ResponsesCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
@@ -36,15 +38,15 @@ from ...messages import (
     ToolResultMessage,
     UserMessage,
 )
-from ...values import JsonDict, get_list, get_str
+from ...values import JsonDict, clean, get_list, get_str
 from .._encoder import arguments_text, data_url, media_type_of
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names of tools and schemas, and call ids (WIRE 1b, 12.4)."""
 
-MAX_BREAKPOINTS: Final = 4
-
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+_URL = re.compile(r"https?://|data:", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _DETAILS = ("auto", "low", "high", "original")
 
 
@@ -82,11 +84,9 @@ class InputItems:
         elif isinstance(message, ToolResultMessage):
             self._result(message, place)
 
-    def keep_latest_marks(self) -> None:
-        """Take away the breakpoints beyond what one request may write; the provider keeps the latest (WIRE 1b)."""
-        for part in self._marked[:-MAX_BREAKPOINTS]:
-            del part["prompt_cache_breakpoint"]
-            self._note(f"only the latest {MAX_BREAKPOINTS} cache breakpoints were sent")
+    def write_marks(self, extra_body: Mapping[str, Any] | None) -> None:
+        """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
+        self.notes += place_breakpoints(self._marked, extra_body)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -101,15 +101,17 @@ class InputItems:
     # --- what the user and the tools say ---------------------------------------------------------------------------
 
     def _user(self, message: UserMessage, place: str) -> None:
+        said = len(self.items)
         if isinstance(message.content, str):
-            if not message.content:
-                raise UnsupportedRequest(place, "a user message needs content")
-            self.items.append({"role": "user", "content": message.content})
-            return
-        if not message.content:
+            self._flush_user(message.content)
+        else:
+            self._user_parts(message.content, place)
+        if len(self.items) == said and not any(isinstance(part, OpaquePart) for part in message.content):
             raise UnsupportedRequest(place, "a user message needs content")
+
+    def _user_parts(self, parts: tuple[Part, ...], place: str) -> None:
         content: list[JsonDict] = []
-        for number, part in enumerate(message.content):
+        for number, part in enumerate(parts):
             if isinstance(part, OpaquePart):
                 if self._is_foreign(part.origin):
                     self._note(f"a foreign {part.type} in {place} was left out")
@@ -123,7 +125,7 @@ class InputItems:
                 content += self._content(part, f"{place}.content[{number}]")
         self._flush_user(content)
 
-    def _flush_user(self, content: list[JsonDict]) -> None:
+    def _flush_user(self, content: str | list[JsonDict]) -> None:
         if content:
             self.items.append({"role": "user", "content": content})
 
@@ -150,7 +152,7 @@ class InputItems:
 
     def _content(self, part: Part, place: str) -> list[JsonDict]:
         if isinstance(part, TextPart):
-            return [self._text(part)]
+            return [self._text(part)] if part.text else []
         if isinstance(part, ImagePart):
             return [self._marks(self._image(part, place), part.cache_breakpoint)]
         if isinstance(part, DocumentPart):
@@ -165,7 +167,6 @@ class InputItems:
 
     def _marks(self, item: JsonDict, breakpoint: bool) -> JsonDict:
         if breakpoint and self.marks:
-            item["prompt_cache_breakpoint"] = {"mode": "explicit"}
             self._marked.append(item)
         elif breakpoint and not self.compat.cache_breakpoints:
             self._note("the server has no cache breakpoints")
@@ -178,6 +179,8 @@ class InputItems:
         if part.data is not None:
             item["image_url"] = data_url(media_type_of(part, _IMAGES, f"image in {place}"), part.data)
         elif part.url is not None:
+            if not _URL.match(part.url):
+                raise UnsupportedRequest(f"image in {place}", "its URL begins with http:, https: or data:")
             item["image_url"] = part.url
         elif part.file_id is not None:
             item["file_id"] = part.file_id
@@ -188,14 +191,18 @@ class InputItems:
     def _file(self, part: DocumentPart, place: str) -> JsonDict:
         if part.citations:
             self._note("Responses cannot be asked for citations of a document")
+        if part.name is not None and part.text is None and part.data is None:
+            self._note("the name of a document that is sent by URL or id is left out")
         item: JsonDict = {"type": "input_file"}
         if part.text is not None:
+            if not part.text:
+                raise UnsupportedRequest(f"document in {place}", "its text is empty")
             item["filename"] = part.name or "document.txt"
-            item["file_data"] = data_url("text/plain", part.text.encode("utf-8", "replace"))
+            item["file_data"] = data_url("text/plain", clean(part.text).encode())
         elif part.data is not None:
-            if part.media_type is None:
+            media_type = (part.media_type or "").lower().split(";")[0].strip()
+            if not _MEDIA_TYPE.fullmatch(media_type):
                 raise UnsupportedRequest(f"document in {place}", "bytes need a media_type")
-            media_type = part.media_type.lower().split(";")[0].strip()
             if media_type.split("/")[0] in ("audio", "video", "image"):
                 rule = "input_file takes no audio or video, and pictures go in an ImagePart"
                 raise UnsupportedRequest(f"document of type {media_type} in {place}", rule)
@@ -297,7 +304,9 @@ class InputItems:
         else:
             if part.kind == "custom":
                 self._note("the text of a custom tool call is sent as its argument `input`")
-            item = {"type": "function_call", "call_id": id, "name": name, "arguments": _arguments(part)}
+            if part.arguments_error is not None:
+                self._note(f"arguments of {name!r} that are no JSON object went back as an empty one")
+            item = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments_text(part)}
         self.items.append({**kept, **item})
 
     def _opaque(self, part: OpaquePart, place: str) -> None:
@@ -322,11 +331,3 @@ def _without_nulls(data: Mapping[str, Any]) -> JsonDict:
     if item.get("type") == "web_search_call" and isinstance(action, Mapping):
         item["action"] = {key: value for key, value in cast("JsonDict", action).items() if value is not None}
     return item
-
-
-def _arguments(call: ToolCallPart) -> str:
-    try:
-        return arguments_text(call)
-    except (ValueError, TypeError) as error:
-        rule = f"they hold a value that JSON cannot say ({error})"
-        raise UnsupportedRequest(f"arguments of the call of {call.name!r}", rule) from None

@@ -28,7 +28,7 @@ class OpenRouterImages:
 
     def encode(self, request: ImageRequest, model: str | ModelSpec, *, stream: bool = False) -> HttpRequest:
         """`POST /chat/completions`. Raises UnsupportedRequest for what it cannot be told."""
-        return encode(request, ModelSpec.of(model).id, stream=stream)
+        return encode(request, ModelSpec.of(model), stream=stream)
 
     def decoder(
         self, *, status: int, headers: Sequence[tuple[str, str]], model: str | ModelSpec | None = None

@@ -9,9 +9,10 @@ from typing import Any, Final
 from ...errors import UnsupportedRequest
 from ...http import HttpRequest
 from ...messages import ImagePart, ImageRequest, TextPart
+from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import data_url, http_request, media_type_of
-from .._pictures import PICTURES, prompt_parts
+from .._encoder import check_model, data_url, http_request, media_type_of
+from .._pictures import PICTURES, notes_on, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
 _SIZES: Final = (
@@ -22,17 +23,19 @@ _SIZES: Final = (
 _URL: Final = re.compile(r"https?://|data:", re.IGNORECASE)
 
 
-def encode(request: ImageRequest, model: str, *, stream: bool) -> HttpRequest:
+def encode(request: ImageRequest, spec: ModelSpec, *, stream: bool) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
-    parts = prompt_parts(request)
+    check_model(spec.id)
+    parts = prompt_parts(request, spec)
     content = request.prompt if isinstance(request.prompt, str) else [_part(part) for part in parts]
     options = request.options
     extra: JsonDict = options.get("extra_body") or {}
     if request.n not in (None, 1) or extra.get("n") is not None:
         raise UnsupportedRequest("n", "a reply is one answer: make a call for each")
-    modalities: tuple[str, ...] = getattr(options, "modalities", None) or ("image",)
+    both = spec.outputs is not None and "text" in spec.outputs
+    modalities: tuple[str, ...] = getattr(options, "modalities", None) or (("image", "text") if both else ("image",))
     body: JsonDict = {
-        "model": model,
+        "model": spec.id,
         "messages": [{"role": "user", "content": content}],
         "modalities": list(modalities),
     }
@@ -40,7 +43,7 @@ def encode(request: ImageRequest, model: str, *, stream: bool) -> HttpRequest:
         body["image_config"] = config
     if stream:
         body["stream"] = True
-    return http_request("/chat/completions", body, options, stream=stream)
+    return http_request("/chat/completions", body, options, stream=stream, notes=notes_on(options))
 
 
 def _image_config(request: ImageRequest) -> JsonDict:

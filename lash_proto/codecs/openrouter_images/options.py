@@ -17,7 +17,7 @@ class OpenRouterImagesOptions(ProviderOptions):
 
     tag: ClassVar = ("type", "openrouter_images_options")
     modalities: tuple[str, ...] | Unset | None = UNSET
-    """What the answer may hold. Default `("image",)`; models that also write want `("image", "text")`, and a wrong
-    value finds no endpoint (404)."""
+    """What the answer may hold. Default `("image",)`, and `("image", "text")` for a model that is known to write too
+    (`ModelSpec.outputs`); a wrong value finds no endpoint (404)."""
     image_config: Mapping[str, Any] | Unset | None = UNSET
     """Merged last into the fields made from size, quality and format: `{"background": "transparent"}`."""

@@ -35,7 +35,7 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
-from lash_proto.models import ModelSpec
+from lash_proto.models import Capability, ModelSpec
 from lash_proto.values import from_json
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, decode, find_recordings, read_items
 
@@ -67,11 +67,12 @@ def user(*parts: Part) -> list[Any]:
 
 
 def assistant(*parts: Part) -> list[Any]:
-    messages = body(UserMessage("Hi"), AssistantMessage(parts))["messages"]
-    return [block for message in messages[1:] for block in message["content"]]
+    messages = body(UserMessage("Hi"), AssistantMessage(parts), UserMessage("Go on"))["messages"]
+    return [block for message in messages if message["role"] == "assistant" for block in message["content"]]
 
 
 def notes(*messages: Message, **fields: Any) -> tuple[str, ...]:
+    fields.setdefault("tools", [ToolDefinition("f")])
     told: tuple[str, ...] = http(LlmRequest(messages or "Hi", **fields)).notes
     return told
 
@@ -110,6 +111,28 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     request = LlmRequest("Hi", system="Be brief.", tools=[WEATHER])
     assert http(request) == http(request)
     assert CODECS["anthropic-messages"].encode(request, MODEL) == http(request)
+
+
+@pytest.mark.parametrize(
+    ("options", "betas"),
+    [
+        ({"mcp_servers": [{"type": "url", "name": "s", "url": "https://s.test"}]}, "mcp-client-2025-11-20"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context-management-2025-06-27"),
+        (
+            {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+            "context-management-2025-06-27,compact-2026-01-12",
+        ),
+        ({"speed": "fast"}, "fast-mode-2026-02-01"),
+        ({"speed": "standard"}, None),
+        ({"thinking_display": "updates", "reasoning": "low"}, "thinking-display-updates-2026-08-18"),
+        ({"thinking_display": "summarized", "reasoning": "low"}, None),
+        ({"mcp_servers": [{}], "betas": ["mcp-client-2026-09-15"]}, "mcp-client-2026-09-15"),
+    ],
+)
+def test_a_field_of_a_beta_brings_its_name(options: dict[str, Any], betas: str | None) -> None:
+    """WIRE 4a, 4b."""
+    request = LlmRequest("Hi", options=AnthropicOptions(**options))
+    assert dict(http(request).headers).get("anthropic-beta") == betas
 
 
 def test_betas_come_from_codec_options_and_what_the_content_needs() -> None:
@@ -247,6 +270,12 @@ def test_a_document_has_a_title_a_context_and_may_be_cited() -> None:
             "citations": {"enabled": True},
         }
     ]
+
+
+def test_the_detail_of_a_picture_is_noted() -> None:
+    told = ("the detail of pictures is left out: the Messages API has none",)
+    assert notes(UserMessage([ImagePart(url="https://a.b/c", detail="low")])) == told
+    assert notes(UserMessage([ImagePart(url="https://a.b/c", detail="auto")])) == ()
 
 
 def test_a_block_of_the_callers_own_goes_as_it_stands() -> None:
@@ -488,6 +517,15 @@ def test_of_another_provider_only_text_and_calls_are_sent() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["Well, ", "Well,\n", " \u3000"])
+def test_what_the_assistant_is_to_go_on_from_may_not_end_in_white_space(text: str) -> None:
+    start = AssistantMessage([TextPart("So."), TextPart(text, origin=OURS)])
+    rule = "the last message: what the assistant is to go on from may not end in white space"
+    assert refusal(UserMessage("Hi"), start) == rule
+    assert body(UserMessage("Hi"), start, UserMessage("Go on"))["messages"][1]["content"][1]["text"] == text
+    assert body(UserMessage("Hi"), AssistantMessage("Well,"))["messages"][1]["content"][0]["text"] == "Well,"
+
+
 def test_thinking_of_another_model_is_foreign_too() -> None:
     signed = ReasoningPart("Hm.", origin=evolve(OURS, model="claude-1"), provider_data={"signature": "sig"})
     assert assistant(signed, TextPart("Hi")) == [{"type": "text", "text": "Hi"}]
@@ -579,6 +617,32 @@ def test_a_streamed_reply_goes_back_as_the_blocks_it_was() -> None:
     assert replayed(items["refusal"]) == [{"type": "text", "text": "Hello"}]
 
 
+def test_a_paused_turn_goes_on_in_its_container_and_with_all_it_thought() -> None:
+    """WIRE 4f: send the assistant's content back unchanged."""
+    use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {"command": "ls"}}
+    thought = ReasoningPart("Hm.", origin=OURS, provider_data={"type": "thinking", "signature": "sig"})
+    paused = AssistantMessage(
+        [OpaquePart("server_tool_use", use, OURS), thought, OpaquePart("container", {"id": "container_1"}, OURS)],
+        stop_reason="pause",
+    )
+    thinking = {"type": "thinking", "signature": "sig", "thinking": "Hm."}
+    asked = body(UserMessage("Hi"), paused)
+    assert asked["container"] == "container_1"
+    assert asked["messages"][1] == {"role": "assistant", "content": [use, thinking]}
+    assert notes(UserMessage("Hi"), paused) == ()
+
+    gone_on = body(UserMessage("Hi"), paused, AssistantMessage([TextPart("Done.", origin=OURS)]), UserMessage("Thanks"))
+    assert gone_on["messages"][1]["content"] == [use, thinking, {"type": "text", "text": "Done."}]
+    assert "container" not in gone_on
+
+    broken_off = body(UserMessage("Hi"), paused, UserMessage("Stop."))
+    assert broken_off["messages"][1]["content"] == [use]
+    empty = body(UserMessage("Hi"), AssistantMessage([thought], stop_reason="pause"), UserMessage("Stop."))
+    assert [message["role"] for message in empty["messages"]] == ["user"]
+    alone = body(AssistantMessage([thought], stop_reason="pause"), UserMessage("Hi"))
+    assert [message["role"] for message in alone["messages"]] == ["user"]
+
+
 def test_the_container_is_named_only_while_its_code_waits_for_a_tool() -> None:
     items = {item.name: item for item in read_items(FIXTURES / "anthropic-messages")}
     waiting = decode(items["message-in-start"], [items["message-in-start"].body]).response.message
@@ -646,7 +710,24 @@ def test_system_tools_and_the_last_text_are_marked() -> None:
         tools=[WEATHER, ProviderTool({"type": "web_search_20250305", "name": "web_search"}), later],
         uncached=False,
     )
-    assert marked(asked) == [("web_search", mark), ("First.", mark), ("Looking.", mark)]
+    assert marked(asked) == [("web_search", mark), ("First.", mark), ("Looking.", mark), ("tool_result", mark)]
+
+
+def test_in_a_loop_of_calls_the_last_result_is_marked_beside_the_last_text() -> None:
+    conversation: list[Message] = [UserMessage("Hi")]
+    for number in range(3):
+        conversation.append(AssistantMessage([ToolCallPart(f"toolu_{number}", "get_weather")]))
+        conversation.append(ToolResultMessage(f"toolu_{number}", f"sun {number}"))
+    messages = body(*conversation, uncached=False, tools=[WEATHER])["messages"]
+    assert [["cache_control" in block for block in message["content"]] for message in messages] == [
+        [True],
+        *[[False]] * 5,
+        [True],
+    ]
+    assert messages[-1]["content"][0]["content"] == "sun 2"
+    asked = UserMessage("And?")
+    messages = body(*conversation, asked, uncached=False, tools=[WEATHER])["messages"]
+    assert ["cache_control" in block for message in messages for block in message["content"]] == [*[False] * 7, True]
 
 
 def test_breakpoints_of_the_caller_are_marked_for_as_long_as_asked() -> None:
@@ -684,6 +765,15 @@ def test_a_server_may_take_no_marker_on_a_tool_and_none_of_an_hour() -> None:
     told = ("the server decides how long it keeps the prompt cached",)
     assert http(LlmRequest("Hi", options=long), server(marker_ttl=False)).notes == told
     assert http("Hi", server(marker_ttl=False)).notes == ()
+
+
+def test_no_marker_of_an_hour_comes_behind_the_callers_of_five_minutes() -> None:
+    search = ProviderTool({"type": "web_search_20250305", "name": "web_search", "cache_control": {"type": "ephemeral"}})
+    asked = LlmRequest("Hi", tools=[search], system="Be brief.", options=ProviderOptions(cache_retention="long"))
+    mark = {"type": "ephemeral"}
+    encoded = http(asked)
+    assert marked(json.loads(encoded.body)) == [("web_search", mark), ("Be brief.", mark), ("Hi", mark)]
+    assert len(encoded.notes) == 1
 
 
 def test_what_does_not_fit_is_told() -> None:
@@ -779,6 +869,22 @@ def test_a_choice_without_the_tool_is_refused() -> None:
     assert refusal(tools=[WEATHER], tool_choice="f") == "tool_choice 'f': no tool of the request has this name"
 
 
+def test_a_request_without_tools_names_those_of_earlier_calls() -> None:
+    messages = (
+        UserMessage("Hi"),
+        AssistantMessage([ToolCallPart("a", "f"), ToolCallPart("b", "my.tool"), ToolCallPart("c", "f")]),
+        *[ToolResultMessage(id, "1") for id in "abc"],
+    )
+    sent = body(*messages)
+    named = [{"name": name, "input_schema": {"type": "object"}} for name in ("f", "my_tool")]
+    assert (sent["tools"], sent["tool_choice"]) == (named, {"type": "none"})
+    assert "the tools of earlier calls are named, and none may be called: the request has no tools" in notes(
+        *messages, tools=()
+    )
+    assert body(*messages, tools=[WEATHER])["tools"][0]["name"] == "get_weather"
+    assert "tools" not in body(UserMessage("Hi"))
+
+
 # --- reasoning, sampling, output -------------------------------------------------------------------------------------
 
 
@@ -813,9 +919,7 @@ def test_a_number_is_a_budget_below_the_limit() -> None:
     assert thinking(4096) == ({"type": "enabled", "budget_tokens": 4096}, None, 36096)
     assert thinking(4096, max_output_tokens=5000)[2] == 5000
     assert thinking(4096, model=ModelSpec(MODEL, max_output_tokens=8000))[2] == 8000
-    assert refusal(options=ProviderOptions(reasoning=1000)) == (
-        "reasoning 1000: a thinking budget is at least 1024 tokens"
-    )
+    assert refusal(options=ProviderOptions(reasoning=1000)) == "reasoning 1000: a budget of tokens is at least 1024"
     assert refusal(options=ProviderOptions(reasoning=2000), max_output_tokens=2000) == (
         "max_output_tokens 2000: it must be above the thinking budget of 2000"
     )
@@ -831,8 +935,12 @@ def test_a_model_that_knows_budgets_only_gets_a_level_as_one() -> None:
     limited = evolve(spec, max_output_tokens=8000)
     assert thinking("high", model=limited) == ({"type": "enabled", "budget_tokens": 6976}, None, 8000)
     assert http(LlmRequest("Hi", options=ProviderOptions(reasoning="high")), limited).notes == (
-        "the thinking budget is 6976 tokens, to leave room for an answer",
+        "the reasoning budget is 6976 tokens, to leave room for an answer",
     )
+    for level in ("xhigh", "max"):
+        assert thinking(level, model=spec) == ({"type": "enabled", "budget_tokens": 16384}, None, 48384)
+        asked = LlmRequest("Hi", options=ProviderOptions(reasoning=level))
+        assert http(asked, spec).notes == (f"reasoning {level} is sent as the largest budget that all models take",)
 
 
 def test_thinking_is_shown_where_asked_for() -> None:
@@ -843,6 +951,33 @@ def test_thinking_is_shown_where_asked_for() -> None:
     assert notes(options=ProviderOptions(expose_thinking=True)) == (
         "how to show thinking is not said without a reasoning level or budget",
     )
+
+
+@pytest.mark.parametrize("known", [Capability(default_level="high"), Capability(mandatory=True)])
+def test_a_model_that_thinks_by_default_is_told_how_to_show_it(known: Capability) -> None:
+    spec = ModelSpec(MODEL, capability=known)
+    assert thinking(None, model=spec, knobs={"expose_thinking": True})[:2] == (
+        {"type": "adaptive", "display": "summarized"},
+        None,
+    )
+    assert thinking(None, model=spec)[0] is None
+    older = evolve(spec, compat=AnthropicCompat(adaptive_thinking=False))
+    assert thinking(None, model=older, knobs={"expose_thinking": True})[0] is None
+    unthinking = ModelSpec(MODEL, capability=Capability(default_level="off"))
+    assert thinking(None, model=unthinking, knobs={"expose_thinking": True})[0] is None
+
+
+def test_newer_models_take_no_budget_and_no_high_effort_without_thinking() -> None:
+    """WIRE 4b, model notes: Opus 5 and 4.7 and newer."""
+    flags = AnthropicCompat(budget_thinking=False, efforts_without_thinking=("low", "medium", "high"))
+    opus = ModelSpec(MODEL, flags)
+    with pytest.raises(UnsupportedRequest, match="reasoning 4096: the model takes levels and no budget"):
+        thinking(4096, model=opus)
+    assert thinking("high", model=opus)[:2] == ({"type": "adaptive"}, {"effort": "high"})
+    with pytest.raises(UnsupportedRequest, match="effort 'max': with reasoning off it is one of low, medium, high"):
+        thinking("off", model=opus, knobs={"effort": "max"})
+    assert thinking("off", model=opus, knobs={"effort": "high"})[:2] == ({"type": "disabled"}, {"effort": "high"})
+    assert thinking("off", knobs={"effort": "max"})[1] == {"effort": "max"}
 
 
 def test_a_budget_is_left_out_where_calls_made_without_thinking_are_answered() -> None:
@@ -885,7 +1020,6 @@ def test_sampling_is_sent_where_the_version_has_it() -> None:
         ({"top_p": -0.1}, "top_p -0.1: it must be from 0 to 1"),
         ({"seed": 1}, "seed: the Messages API has none"),
         ({"stop": " "}, "stop ' ': a stop sequence needs more than white space"),
-        ({"max_output_tokens": -1}, "max_output_tokens -1: it must not be below 0"),
         ({"output": JsonObject()}, "output JsonObject: the Messages API has no free JSON mode: use JsonSchema"),
     ],
 )

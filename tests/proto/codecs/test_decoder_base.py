@@ -282,7 +282,7 @@ def test_the_first_reason_that_fits_is_why_it_stopped(word: str | None, content:
         (403, b"<script>var x = 1;", "permission", "HTTP 403 without a body", None),
         (503, b"no healthy upstream", "overloaded", "HTTP 503: no healthy upstream", None),
         (500, b"", "server", "HTTP 500 without a body", None),
-        (400, b" \n", "context_overflow", "HTTP 400 without a body", None),
+        (400, b" \n", "invalid_request", "HTTP 400 without a body", None),
         (413, b"", "context_overflow", "HTTP 413 without a body", None),
         (500, b"{}", "server", "HTTP 500: {}", None),
         (500, b"null", "server", "HTTP 500: null", None),

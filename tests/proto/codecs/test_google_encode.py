@@ -75,7 +75,9 @@ def test_a_model_becomes_a_resource(model: str, path: str) -> None:
     assert http.path == f"/v1/{path}:streamGenerateContent?alt=sse"
 
 
-@pytest.mark.parametrize("model", ["", " ", "a b", "models/../x", "models//x", "models/", "/x", ".", "a\nb", "a\x00"])
+@pytest.mark.parametrize(
+    "model", ["", " ", "a b", "models/../x", "models//x", "models/", "/x", ".", "a\nb", "a\x00", "a\ud83d"]
+)
 def test_a_model_that_would_break_the_path_is_refused(model: str) -> None:
     with pytest.raises(UnsupportedRequest, match="model"):
         GoogleGenerativeAI().encode(LlmRequest("Hi"), model)
@@ -103,9 +105,20 @@ def test_code_assist_wraps_the_request() -> None:
 def test_code_assist_leaves_out_what_it_is_not_told() -> None:
     http = GoogleCodeAssist().encode(LlmRequest("Hi"), "gemini-3", stream=False)
     assert http.path == "/v1internal:generateContent"
-    assert list(json.loads(http.body)) == ["model", "request"]
-    with pytest.raises(UnsupportedRequest, match="names no model"):
-        GoogleCodeAssist().encode(LlmRequest("Hi"), " ")
+    made = json.loads(http.body)
+    # printf %s '{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}' | sha256sum | cut -c -32
+    prompt = "de509063eec4a1becb9839bde561d72f"
+    assert made == {
+        "model": "gemini-3",
+        "user_prompt_id": prompt,
+        "request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
+    }
+    nothing = LlmRequest("Hi", session_id="", request_id="")
+    assert GoogleCodeAssist(project=" ").encode(nothing, "gemini-3", stream=False) == http
+    other = json.loads(GoogleCodeAssist().encode(LlmRequest("Hello"), "gemini-3").body)
+    assert other["user_prompt_id"] != prompt
+    with pytest.raises(UnsupportedRequest, match="request: it holds a value that JSON cannot say"):
+        GoogleCodeAssist().encode(LlmRequest("Hi", temperature=float("nan")), "gemini-3")
 
 
 def test_both_codecs_are_found_by_their_names() -> None:
@@ -217,6 +230,18 @@ def test_a_level_that_gemini_lacks_is_noted() -> None:
     assert notes("high", "budget") == ()
 
 
+@pytest.mark.parametrize(("cap", "budget"), [(1000, 500), (2048, 1024), (10_000, 8976), (30_000, 24_576)])
+@pytest.mark.parametrize("reasoning", ["high", 24_576])
+def test_thoughts_leave_room_for_an_answer(reasoning: Any, cap: int, budget: int) -> None:
+    """`maxOutputTokens` includes thoughts (WIRE 5b)."""
+    codec = GoogleGenerativeAI(compat=GoogleCompat(thinking="budget"))
+    request = LlmRequest("Hi", max_output_tokens=cap, options=ProviderOptions(reasoning=reasoning))
+    http = codec.encode(request, "m")
+    assert json.loads(http.body)["generationConfig"]["thinkingConfig"] == {"thinkingBudget": budget}
+    told = (f"the reasoning budget is {budget} tokens, to leave room for an answer",)
+    assert http.notes == (() if budget == 24_576 else told)
+
+
 def test_thoughts_are_shown_when_asked_for() -> None:
     assert config(options=ProviderOptions(expose_thinking=True)) == {"thinkingConfig": {"includeThoughts": True}}
     assert config(options=ProviderOptions(expose_thinking=False, reasoning=None)) is None
@@ -323,10 +348,20 @@ def test_which_tool_to_call(choice: str | None, calling: Any) -> None:
     assert body(tools=[F], tool_choice=choice).get("toolConfig") == wanted
 
 
-@pytest.mark.parametrize("choice", ["auto", "none"])
-def test_a_choice_without_functions_is_not_sent(choice: str) -> None:
+def test_a_choice_without_functions_is_not_sent() -> None:
     """WIRE 5b: 400 where nothing is declared."""
-    assert "toolConfig" not in body(tools=[SEARCH], tool_choice=choice)
+    assert "toolConfig" not in body(tools=[SEARCH], tool_choice="auto")
+
+
+def test_no_tool_may_be_called_means_googles_own_too() -> None:
+    """`functionCallingConfig` is about functions alone (WIRE 5b)."""
+    request = LlmRequest("Hi", tools=[SEARCH], tool_choice="none")
+    http = GoogleGenerativeAI().encode(request, "gemini-3-flash")
+    assert json.loads(http.body).keys() == {"contents"}
+    assert http.notes == ("Google's own tools are left out: the mode NONE keeps only functions from being called",)
+    both = body(tools=[F, SEARCH], tool_choice="none")
+    assert [*both["tools"][0]] == ["functionDeclarations"]
+    assert (len(both["tools"]), both["toolConfig"]) == (1, {CALLING: {"mode": "NONE"}})
 
 
 def test_a_strict_tool_asks_for_validated_calls() -> None:

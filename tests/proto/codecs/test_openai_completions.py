@@ -933,6 +933,26 @@ def test_an_error_beside_a_completion() -> None:
     assert (response.text, response.stop_reason, response.error.raw) == ("half", "error", SERVER)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "compat", "kind"),
+    [
+        (400, b"\n", ChatCompat(), "invalid_request"),
+        (400, b"\n", ChatCompat(bare_400_is_overflow=True), "context_overflow"),
+        (400, b"no", ChatCompat(bare_400_is_overflow=True), "invalid_request"),
+        (401, b"", ChatCompat(bare_400_is_overflow=True), "authentication"),
+        (413, b"", ChatCompat(), "context_overflow"),
+    ],
+)
+def test_what_a_refusal_without_a_body_means_is_for_the_server_to_say(
+    status: int, said: bytes, compat: ChatCompat, kind: str
+) -> None:
+    read = decoder(compat, status=status, headers=JSON)
+    read.receive(said)
+    error = read.finish().error
+    assert error is not None
+    assert error.kind == kind
+
+
 def test_an_error_response_tells_its_kind() -> None:
     error = {"message": "no such model", "type": "invalid_request_error", "param": None, "code": "model_not_found"}
     response = body({"error": error}, status=404)

@@ -130,7 +130,6 @@ def test_sampling_and_limits() -> None:
     ("request_", "part"),
     [
         (LlmRequest("Hi", stop=("a", "b", "c", "d", "e")), "stop"),
-        (LlmRequest("Hi", max_output_tokens=0), "max_output_tokens"),
         (LlmRequest("Hi", temperature=float("nan")), "request"),
         (LlmRequest([]), "messages"),
         (LlmRequest([CustomMessage("note")]), "messages"),
@@ -172,12 +171,20 @@ def test_what_cannot_be_said_is_refused_by_name(request_: LlmRequest, part: str)
         (LlmRequest("Hi", output=JsonSchema("n", {}, strict=False)), {"json_schema": False}),
         (LlmRequest("Hi", tools=[ToolDefinition("f", kind="custom")]), {"custom_tools": False}),
         (LlmRequest([UserMessage([DocumentPart(file_id="f")])]), {"mistral": True}),
+        (LlmRequest("Hi", seed=1), {"refuses": ("seed",)}),
+        (LlmRequest("Hi", options=ChatOptions(frequency_penalty=0.5)), {"refuses": ("frequency_penalty",)}),
+        (LlmRequest("Hi", options=ChatOptions(store=True)), {"refuses": ("store",)}),
     ],
 )
 def test_what_one_server_lacks_is_refused_there(request_: LlmRequest, compat: dict[str, Any]) -> None:
     assert encode(request_)
     with pytest.raises(UnsupportedRequest):
         encode(request_, **compat)
+
+
+def test_a_server_that_keeps_no_answers_is_not_told_to_keep_none() -> None:
+    assert body_of(with_options(store=False))["store"] is False
+    assert "store" not in body_of(with_options(store=False), refuses=("store",))
 
 
 def test_what_identifies_a_call_goes_where_a_provider_takes_it() -> None:
@@ -309,6 +316,17 @@ def test_parts_of_a_user(part: Any, encoded: dict[str, Any]) -> None:
     assert part_of(part) == encoded
 
 
+def test_a_document_comes_after_what_is_said_of_it() -> None:
+    (message,) = wire(UserMessage([DocumentPart(text="plain", context="From the web.", cache_breakpoint=True)]))
+    assert message["content"] == [{"type": "text", "text": "From the web."}, {"type": "text", "text": "plain"}]
+
+
+def test_a_result_finds_its_call_by_any_id_that_the_server_gave() -> None:
+    call = AssistantMessage([ToolCallPart("", "f", origin=HERE)])
+    asked, answer = wire(call, ToolResultMessage("", "1"))
+    assert asked["tool_calls"][0]["id"] == answer["tool_call_id"] == ""
+
+
 def test_documents_as_mistral_takes_them() -> None:
     url = {"type": "document_url", "document_url": "https://a.b/c.pdf"}
     assert part_of(DocumentPart(url="https://a.b/c.pdf"), mistral=True) == url
@@ -325,6 +343,28 @@ def test_what_is_lost_of_a_document_is_noted() -> None:
         "a document's citations cannot be asked for",
         "a document of plain text was sent as text",
     )
+    name = "the name of a document that is sent as text or by its id is left out"
+    assert notes(UserMessage([DocumentPart(text="x", name="a.md")])) == (
+        name,
+        "a document of plain text was sent as text",
+    )
+    assert notes(UserMessage([DocumentPart(file_id="file-1", name="a.pdf")])) == (name,)
+    assert notes(UserMessage([DocumentPart(b"pdf", "application/pdf", name="a.pdf")])) == ()
+
+
+def test_a_tool_gives_back_a_document_of_plain_text_as_text() -> None:
+    call = AssistantMessage([ToolCallPart("c", "f")])
+    found = DocumentPart(text="plain", context="From the web.")
+    message = wire(HI, call, ToolResultMessage("c", [TextPart("One."), found]))[2]
+    assert message["content"] == [
+        {"type": "text", "text": "One."},
+        {"type": "text", "text": "From the web."},
+        {"type": "text", "text": "plain"},
+    ]
+    with pytest.raises(
+        UnsupportedRequest, match="a DocumentPart in a tool result: only text, images and documents of text"
+    ):
+        wire(HI, call, ToolResultMessage("c", [DocumentPart(b"pdf", "application/pdf")]))
 
 
 # --- cache marks -----------------------------------------------------------------------------------------------------
@@ -394,14 +434,29 @@ def test_markers_say_how_long_where_they_can(compat: dict[str, Any], retention: 
     assert encoded.notes == (("the server decides how long it keeps the prompt cached",) if told else ())
 
 
-def test_of_five_breakpoints_the_last_four_are_sent() -> None:
+def test_of_five_breakpoints_the_last_ones_are_sent() -> None:
     message = UserMessage([TextPart(str(n), cache_breakpoint=True) for n in range(5)])
     content = wire(message, cache_marks="anthropic")[0]["content"]
     assert ["cache_control" in part for part in content] == [False, True, True, True, True]
     assert notes(message, cache_marks="anthropic") == (
         "one cache breakpoint left out: the request can hold 4 markers, and later ones count for more",
     )
-    assert notes(message, cache_marks="openai") == ("of 5 cache breakpoints the last 4 were sent",)
+    content = wire(message, cache_marks="openai")[0]["content"]
+    assert ["prompt_cache_breakpoint" in part for part in content] == [False, False, True, True, True]
+    assert notes(message, cache_marks="openai") == (
+        "2 cache breakpoints left out: the request can hold 3 beside the automatic one, and later ones count for more",
+    )
+
+
+def test_a_marker_of_the_callers_counts_on_chat_too() -> None:
+    """As on Messages (WIRE 4b): an automatic one at the top, and none on a tool that is loaded later."""
+    later = ProviderTool({"type": "function", "function": {"name": "later"}, "defer_loading": True})
+    parts = [TextPart(str(n), cache_breakpoint=True) for n in range(4)]
+    options = ProviderOptions(extra_body={"cache_control": {"type": "ephemeral"}})
+    request = LlmRequest([UserMessage(parts)], tools=[ToolDefinition("a"), later], options=options)
+    body = body_of(request, cache_marks="anthropic")
+    assert ["cache_control" in tool for tool in body["tools"]] == [True, False]
+    assert ["cache_control" in part for part in body["messages"][0]["content"]] == [False, False, True, True]
 
 
 def test_claude_behind_a_gateway_is_marked_by_anthropics_rule() -> None:
@@ -785,7 +840,10 @@ def test_a_level_that_only_means_on_is_noted() -> None:
 def test_readable_reasoning_cannot_be_asked_of_openai() -> None:
     request = with_options(expose_thinking=True)
     assert encode(request).notes == ("the server has no switch that shows reasoning",)
-    assert encode(request, thinking_format="openrouter").notes == ()
+    assert encode(request, show_reasoning={}).notes == ()
+    shown = encode(request, show_reasoning={"include_reasoning": True})
+    assert (json.loads(shown.body)["include_reasoning"], shown.notes) == (True, ())
+    assert b"include_reasoning" not in encode(LlmRequest("Hi"), show_reasoning={"include_reasoning": True}).body
 
 
 # --- assistant messages ----------------------------------------------------------------------------------------------
@@ -818,6 +876,7 @@ def test_refusals_have_their_own_field() -> None:
         "content": None,
         "refusal": "No.Never.",
     }
+    assert wire(HI, AssistantMessage([RefusalPart("")])) == [{"role": "user", "content": "Hi"}]
 
 
 def test_custom_calls_and_thought_signatures_go_back() -> None:
@@ -965,9 +1024,22 @@ def turn(id: str, origin: Origin | None, name: str = "f", **compat: Any) -> tupl
     return call["id"], messages[2]["tool_call_id"], call["function"]["name"]
 
 
-def test_native_ids_and_names_go_back_to_the_letter() -> None:
+def test_native_ids_go_back_to_the_letter() -> None:
     id = "chatcmpl-tool-0123456789abcdef0123456789abcdef"  # vLLM's are 46 characters
-    assert turn(id, HERE, "a.b") == (id, id, "a.b")
+    assert turn(id, HERE) == (id, id, "f")
+    assert turn("functions.f:0", HERE) == ("functions.f:0", "functions.f:0", "f")
+
+
+@pytest.mark.parametrize("origin", [HERE, ELSEWHERE, None])
+def test_a_name_that_no_tool_may_have_is_made_fit_whoever_made_it_up(origin: Origin | None) -> None:
+    assert turn("a", origin, "functions.look")[2] == "functions_look"
+    call = AssistantMessage([ToolCallPart("a", "look at", origin=origin)])
+    http = encode(LlmRequest([HI, call, ToolResultMessage("a", "1", "look at")]), tool_result_name=True)
+    asked, answer = json.loads(http.body)["messages"][1:]
+    assert asked["tool_calls"][0]["function"]["name"] == answer["name"] == "look_at"
+    assert http.notes == (
+        "the tool 'look at' of an earlier call is called 'look_at' here: 1 to 64 letters, digits, _ and -",
+    )
 
 
 def test_foreign_ids_and_names_are_made_fit_in_call_and_result() -> None:
@@ -993,11 +1065,20 @@ def test_a_result_without_its_call_is_made_fit_all_the_same() -> None:
     assert wire(HI, ToolResultMessage("a b", "1"))[1]["tool_call_id"].startswith("a_b_")
 
 
-def test_foreign_arguments_that_are_no_json_go_back_as_none() -> None:
-    broken = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=ELSEWHERE)
-    assert assistant(broken)["tool_calls"][0]["function"]["arguments"] == "{}"
-    native = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=HERE)
-    assert assistant(native)["tool_calls"][0]["function"]["arguments"] == '{"x'
+@pytest.mark.parametrize("origin", [HERE, ELSEWHERE, None])
+def test_arguments_that_are_no_object_go_back_as_an_empty_one(origin: Origin | None) -> None:
+    broken = ToolCallPart("a", "f", {}, '{"x', "Unterminated string", origin=origin)
+    http = encode(LlmRequest([HI, AssistantMessage([broken])]))
+    assert json.loads(http.body)["messages"][1]["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert http.notes == ("arguments of 'f' that are no JSON object went back as an empty one",)
+    for raw in ("null", " ", "{}", ""):  # a call without arguments, in the words of some models
+        none = ToolCallPart("a", "f", {}, raw, origin=origin)
+        assert assistant(none)["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_arguments_that_json_cannot_say_are_refused() -> None:
+    with pytest.raises(UnsupportedRequest, match="arguments of the call of 'f'"):
+        encode(LlmRequest([HI, AssistantMessage([ToolCallPart("a", "f", {"x": float("nan")})])]))
 
 
 ASKED = AssistantMessage([ToolCallPart("a", "f"), ToolCallPart("b", "g")])
@@ -1008,7 +1089,7 @@ ENCODED = {"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n
 def test_results_are_strings_or_lists_of_text() -> None:
     results = (ToolResultMessage("a", "1"), ToolResultMessage("b", [TextPart("2"), TextPart("3")], "g"))
     assert wire(HI, ASKED, *results, tool_result_name=True)[2:] == [
-        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "tool", "tool_call_id": "a", "content": "1", "name": "f"},
         {
             "role": "tool",
             "tool_call_id": "b",
@@ -1017,6 +1098,9 @@ def test_results_are_strings_or_lists_of_text() -> None:
         },
     ]
     assert "name" not in wire(HI, ASKED, *results)[3]
+    # Of a call that is not in the conversation the result itself has to know.
+    alone = wire(HI, ToolResultMessage("z", "1", "h"), ToolResultMessage("y", "2"), tool_result_name=True)[1:]
+    assert [message.get("name") for message in alone] == ["h", None]
     assert wire(HI, ASKED, ToolResultMessage("a", [TextPart("")]))[2]["content"] == ""
 
 
@@ -1045,7 +1129,8 @@ def test_pictures_of_tools_follow_once_all_calls_are_answered() -> None:
 
 
 def test_pictures_do_not_wait_for_an_answer_that_never_comes() -> None:
-    assert [m["role"] for m in wire(HI, ASKED, ToolResultMessage("a", [PICTURE]), HI)[2:]] == ["tool", "user", "user"]
+    roles = [message["role"] for message in wire(HI, ASKED, ToolResultMessage("a", [PICTURE]), HI)[2:]]
+    assert roles == ["tool", "tool", "user", "user"]  # the second call is answered for want of an answer
     assert [m["role"] for m in wire(HI, ASKED, ToolResultMessage("a", [PICTURE]))[2:]] == ["tool", "user"]
 
 

@@ -88,6 +88,14 @@ def test_cached_and_reasoned_tokens_are_told() -> None:
     assert whole({"data": [], "usage": usage})[-1] == UsageUpdate(LlmUsage(200, 100, 0, 50, 20, raw=usage))
 
 
+def test_tokens_may_be_counted_under_chats_names() -> None:
+    ours = decoder()
+    ours.receive(b'{"data": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4}}')
+    usage = ours.finish().usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == (9, 4)
+
+
 def test_previews_are_passed_over_and_the_completed_picture_ends_the_stream() -> None:
     ours = decoder("text/event-stream")
     preview = {"type": "image_generation.partial_image", "b64_json": PNG_TEXT, "partial_image_index": 0}
@@ -174,6 +182,7 @@ def test_what_is_not_said_is_not_sent() -> None:
         (ImageRequest((TextPart("x"), ImagePart(data=b"x", media_type="image/gif"))), "a picture of type image/gif"),
         (ImageRequest("x", options=ImagesOptions(mask=SOURCE)), "mask"),
         (ImageRequest((TextPart("x"), SOURCE), options=ProviderOptions(extra_body={"a": [math.nan]})), "request"),
+        (ImageRequest((TextPart("x"), SOURCE), options=ImagesOptions(moderation="low")), "moderation"),
         (ImageRequest("x", n=0), "n 0"),
         (ImageRequest("x", n=11), "n 11"),
         (ImageRequest("x", format="bmp"), "format 'bmp'"),
@@ -183,6 +192,13 @@ def test_what_the_api_would_refuse_is_refused_before(request_: ImageRequest, par
     with pytest.raises(UnsupportedRequest) as caught:
         OpenAIImages().encode(request_, "gpt-image-2")
     assert caught.value.part == part
+
+
+def test_a_model_that_is_known_not_to_see_gets_no_picture_to_start_from() -> None:
+    request = ImageRequest((TextPart("x"), SOURCE))
+    with pytest.raises(UnsupportedRequest, match="a picture in the prompt: the model takes none"):
+        OpenAIImages().encode(request, ModelSpec("m", inputs=("text",)))
+    assert OpenAIImages().encode(request, ModelSpec("m", inputs=("text", "image"))).path == "/images/edits"
 
 
 def test_a_knob_of_its_own_goes_under_its_own_name() -> None:
@@ -233,6 +249,13 @@ def test_with_a_picture_to_start_from_it_is_an_edit_in_a_form() -> None:
     assert headers == {"accept": "text/event-stream", "x-a": "1"}
     assert http.body == EDIT.replace(b"BOUNDARY", boundary.encode())
     assert OpenAIImages().encode(request, "gpt-image-2", stream=True) == http
+
+
+def test_half_a_surrogate_pair_in_a_form_is_replaced() -> None:
+    request = ImageRequest((TextPart("A hat \ud83d"), SOURCE), options=ImagesOptions(extra_body={"a\ud83d": "1"}))
+    body = OpenAIImages().encode(request, "gpt-image-2").body
+    assert b'name="prompt"\r\n\r\nA hat \xef\xbf\xbd\r\n' in body
+    assert b'name="a\xef\xbf\xbd"\r\n\r\n1\r\n' in body
 
 
 def test_several_pictures_to_start_from_are_a_list() -> None:

@@ -354,6 +354,12 @@ def test_a_call_that_nobody_announced_has_the_id_that_its_done_tells() -> None:
     assert (call.id_sent, call.name, call.raw_arguments) == (False, "f", "{}")
 
 
+def test_an_id_that_its_own_announcement_lacked_is_taken_when_it_comes() -> None:
+    item = {"type": "function_call", "name": "f", "arguments": "{}"}
+    (call,) = answer(added(0, item), done(0, {**item, "call_id": "c1"}), completed()).tool_calls
+    assert (call.id, call.id_sent) == ("c1", True)
+
+
 def test_a_call_without_a_name_is_a_call_if_it_has_an_id_and_none_if_not() -> None:
     nameless = {"type": "function_call", "arguments": "{}"}
     response = answer(done(0, {**nameless, "call_id": "c1"}), done(1, nameless), completed())

@@ -21,6 +21,7 @@ from lash_proto.messages import (
     RefusalPart,
     TextPart,
 )
+from lash_proto.models import ModelSpec
 from lash_proto.replies import LlmResponse, PartAdded, ResponseStart, TextDelta, TextEnd, TextStart, UsageUpdate
 from lash_proto.usage import LlmUsage
 
@@ -171,8 +172,8 @@ def test_a_body_that_is_no_answer_is_refused(body: Any) -> None:
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
-def asked(request: ImageRequest, *, stream: bool = False) -> Any:
-    http = OpenRouterImages().encode(request, MODEL, stream=stream)
+def asked(request: ImageRequest, model: str | ModelSpec = MODEL, *, stream: bool = False) -> Any:
+    http = OpenRouterImages().encode(request, model, stream=stream)
     assert (http.method, http.path) == ("POST", "/chat/completions")
     return json.loads(http.body)
 
@@ -207,6 +208,15 @@ def test_the_caller_widens_what_goes_in_and_what_comes_out() -> None:
         "image_config": {"quality": "high", "output_format": "webp", "background": "transparent"},
         "stream": True,
     }
+
+
+def test_what_is_known_of_the_model_says_what_goes_in_and_what_comes_out() -> None:
+    for outputs, modalities in ((None, ["image"]), (["image"], ["image"]), (["text", "image"], ["image", "text"])):
+        assert asked(ImageRequest("x"), ModelSpec(MODEL, outputs=outputs))["modalities"] == modalities  # type: ignore[arg-type]
+    narrow = OpenRouterImagesOptions(modalities=("image",))
+    assert asked(ImageRequest("x", options=narrow), ModelSpec(MODEL, outputs=("text",)))["modalities"] == ["image"]
+    with pytest.raises(UnsupportedRequest, match="a picture in the prompt: the model takes none"):
+        asked(ImageRequest((TextPart("x"), SOURCE)), ModelSpec(MODEL, inputs=("text",)))
 
 
 @pytest.mark.parametrize(

@@ -233,3 +233,8 @@ def test_a_request_is_recognised_under_any_prefix_and_query() -> None:
 def test_what_no_such_server_says_is_the_scripts_mistake(reply: FauxReply) -> None:
     with pytest.raises(LocalProtocolError):
         render(reply, asked(True))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_half_a_surrogate_pair_is_no_text_that_a_server_can_send(stream: bool) -> None:
+    assert read(FauxReply((ReasoningPart("a\ud83d"), TextPart("b\ud83d"))), stream).reasoning == "a\ufffd"

@@ -166,6 +166,12 @@ def test_a_refusal_is_text() -> None:
     assert read(FauxReply([RefusalPart("I will not.")])).text == "I will not."
 
 
+def test_a_stream_counts_the_prompt_alike_from_its_beginning_to_its_end() -> None:
+    told = render(FauxReply("Hello.", piece=3, usage=LlmUsage(10, 20, 5, 34)), asked()).chunks
+    counts = [json.loads(chunk.removeprefix(b"data: "))["usageMetadata"] for chunk in told]
+    assert [(each["promptTokenCount"], each["totalTokenCount"]) for each in counts] == [(35, 35), (35, 35), (35, 69)]
+
+
 def test_no_usage_is_none() -> None:
     assert read(FauxReply("Hi", usage=None)).usage is None
     assert read(FauxReply("Hi", usage=LlmUsage(1))).usage == LlmUsage(

@@ -67,6 +67,22 @@ def test_text_with_its_usage_and_its_end(stream: bool) -> None:
     assert form == usage.to_json()
 
 
+def test_usage_in_a_stream_is_told_to_who_asks_and_by_some_servers_unasked() -> None:
+    def ask(reply: FauxReply, **body: Any) -> list[Any]:
+        asked = json.dumps({"model": "m", "stream": True, "messages": [], **body}).encode()
+        said = FauxProvider([reply]).answer("POST", "/v1/chat/completions", (), asked).chunks
+        events = [json.loads(chunk.removeprefix(b"data: ")) for chunk in said[:-1]]
+        return [(len(event["choices"]), event["usage"]["total_tokens"]) for event in events if event.get("usage")]
+
+    counts = LlmUsage(3, output_tokens=4)
+    asked = {"stream_options": {"include_usage": True}}
+    assert ask(FauxReply("Hi", usage=counts)) == []
+    assert ask(FauxReply("Hi", usage=counts), **asked) == [(0, 7)]
+    assert ask(FauxReply("Hi", usage=counts, usage_unasked=True)) == [(1, 7)]
+    assert ask(FauxReply("Hi", usage=counts, usage_unasked=True), **asked) == [(0, 7)]
+    assert ask(FauxReply("Hi", usage=None, usage_unasked=True), **asked) == []
+
+
 @BOTH
 def test_parts_in_their_order(stream: bool) -> None:
     citation = {"type": "url_citation", "url_citation": {"url": "https://a.b"}}

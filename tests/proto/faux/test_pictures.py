@@ -148,6 +148,19 @@ def test_an_error_is_told_within_a_good_response(api: str, stream: bool) -> None
     assert (error.kind, error.message) == ("server", "Broken.")
 
 
+@BOTH
+@pytest.mark.parametrize("status", [400, None])
+def test_openrouter_says_in_its_own_words_that_the_prompt_is_too_long(stream: bool, status: int | None) -> None:
+    error = answer(
+        "openrouter-images",
+        FauxReply((PNG,), error=FauxError("context_overflow", "Be brief.", status=status)),
+        stream=stream,
+    )[1].error
+    assert error is not None
+    assert (error.kind, error.status) == ("context_overflow", 400)
+    assert error.message == "This endpoint's maximum context length is 65536 tokens. Be brief."
+
+
 @APIS
 def test_an_error_without_a_wish_to_be_asked_again(api: str) -> None:
     reply = FauxReply(error=FauxError("invalid_request", "No.", status=400))
