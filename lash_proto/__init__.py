@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .admission import Limits as Limits
     from .codecs import CODECS as CODECS
     from .codecs.anthropic_messages.options import AnthropicOptions as AnthropicOptions
     from .codecs.google.options import GoogleOptions as GoogleOptions
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
 _WHERE: dict[str, str] = {
     name: module
     for module, names in {
+        "admission": "Limits",
         "codecs": "CODECS",
         "codecs.anthropic_messages.options": "AnthropicOptions",
         "codecs.google.options": "GoogleOptions",
@@ -205,6 +207,7 @@ __all__ = [
     "JsonObject",
     "JsonSchema",
     "LashError",
+    "Limits",
     "LlmRequest",
     "LlmResponse",
     "LlmUsage",

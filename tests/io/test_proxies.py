@@ -17,9 +17,9 @@ from lash_proto import APIConnectionError, ProviderOptions
 from lash_proto.providers import anthropic
 from tests.io.loopback import Peer, Server
 from tests.io.machines import OneCall
-from tests.io.test_client import HELLO, World
+from tests.io.test_client import HELLO
 from tests.io.test_transports import SIZED
-from tests.io.worlds import WORLDS, run_all
+from tests.io.worlds import WORLDS, World, run_all
 
 ONCE = {"model": "m", "options": ProviderOptions(max_retries=0)}
 

@@ -16,8 +16,8 @@ from lash_proto import APIConnectionError, ProviderOptions
 from lash_proto.faux import FauxProvider
 from lash_proto.providers import anthropic
 from tests.io.loopback import Server
-from tests.io.test_client import HELLO, World
-from tests.io.worlds import WORLDS
+from tests.io.test_client import HELLO
+from tests.io.worlds import WORLDS, World
 
 ONCE = {"model": "m", "options": ProviderOptions(max_retries=0)}
 
