@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lash_proto.effects import EFFECTS
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import (
+    Admitted,
     BodyEnded,
     BodyReceived,
     Connected,
@@ -44,7 +45,7 @@ READ = 65536
 MOMENT = 0.001
 """Seconds that an asynchronous wait takes at least: a scope that is over does not give even what lies there unread."""
 
-News: TypeAlias = Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
+News: TypeAlias = Admitted | Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
 """The happenings that answer an effect."""
 
 
