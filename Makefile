@@ -3,6 +3,7 @@
 #   make test     every test (PYTEST_ARGS="tests/proto -x" for some)
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
 #   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
+#   make requests 2,000 requests of every kind held to the vendors' own types (REQUESTS="--strict --number 20000")
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,7 +14,7 @@ JOBS ?= auto
 PYTEST_ARGS ?= tests
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check format lint types imports coverage bench peers fuzz soak clean
+.PHONY: demo test check format lint types imports coverage bench peers requests fuzz soak clean
 
 demo: $(VENV)/.for-demo
 	@$(VENV)/bin/lash demo
@@ -45,6 +46,9 @@ bench: $(VENV)/.for-development
 
 peers: $(VENV)/.for-development
 	$(PY) tests/peers/run.py $(PEERS)
+
+requests: $(VENV)-requests/.ready
+	@$(VENV)-requests/bin/python -m tests.requests $(REQUESTS)
 
 soak: $(VENV)/.for-development
 	LASH_HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
@@ -82,6 +86,9 @@ $(PY):
 $(VENV)-fuzz/bin/python:
 	$(call make_venv,$(VENV)-fuzz)
 
+$(VENV)-requests/bin/python:
+	$(call make_venv,$(VENV)-requests)
+
 $(VENV)/.for-demo: pyproject.toml | $(PY)
 	@echo "Setting up $(VENV) ..."
 	@$(PY) $(PIP_INSTALL) -e '.[cli,trio]'
@@ -91,6 +98,12 @@ $(VENV)/.for-development: pyproject.toml | $(PY)
 	@echo "Setting up $(VENV) for development ..."
 	@$(PY) $(PIP_INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.for-demo
+
+# The SDKs whose types the checker was written for: newer ones know other fields.
+$(VENV)-requests/.ready: pyproject.toml | $(VENV)-requests/bin/python
+	@echo "Setting up $(VENV)-requests ..."
+	@$(VENV)-requests/bin/python $(PIP_INSTALL) -e . hypothesis openai==3.51.* anthropic==2.10.* google-genai==3.3.*
+	@touch $@
 
 $(VENV)-fuzz/.ready: pyproject.toml | $(VENV)-fuzz/bin/python
 	@echo "Setting up $(VENV)-fuzz ..."

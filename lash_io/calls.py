@@ -2,6 +2,9 @@
 
 A hook is a function of the caller's that the Exchange asks (`AskHost`) where one is given. In AsyncClient it may be
 async. It runs in the caller's task or thread where nothing else could happen meanwhile, else in one of its own.
+
+Two hooks are the client's own: it keeps the handle that a call renewed, and gives it to those under way with an older
+one. So a credential is had anew once for all of its calls, unless two find out at the same moment.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from lash_proto.effects import AskHost
 from lash_proto.errors import error_of
@@ -19,6 +22,7 @@ from lash_proto.http import ResponseHead
 from lash_proto.messages import ImageRequest, LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle
+from lash_proto.renewal import ON_RENEW, ON_RENEWED, is_renewable
 from lash_proto.replies import LlmResponse
 from lash_proto.values import Secret
 
@@ -67,11 +71,26 @@ class Call:
         return error_of(response.error, response)
 
 
+@define
+class Kept:
+    """The handle as the latest of a client's calls left it."""
+
+    handle: ProviderHandle
+
+    def newer(self, handle: ProviderHandle, model: ModelSpec) -> ProviderHandle | None:
+        """The one that is kept, where it is another; for ON_RENEW."""
+        return None if handle == self.handle else self.handle
+
+    def keep(self, handle: ProviderHandle, model: ModelSpec) -> None:
+        """For ON_RENEWED."""
+        self.handle = handle
+
+
 @frozen
 class Calls:
     """What a client knows, from which its calls are made."""
 
-    provider: ProviderHandle
+    kept: Kept
     model: str | ModelSpec | None
     options: ProviderOptions
     raise_errors: bool
@@ -92,7 +111,12 @@ class Calls:
         """By the arguments of a client. A key that is not given is looked for in the environment, here alone."""
         handle, model = provider_of(provider, model)
         handle = handle.with_key(api_key) if api_key else with_env_key(handle)
-        return cls(handle, model, options or ProviderOptions(), raise_errors, on_payload, on_response)
+        return cls(Kept(handle), model, options or ProviderOptions(), raise_errors, on_payload, on_response)
+
+    @property
+    def provider(self) -> ProviderHandle:
+        """The handle that the next call is made from."""
+        return self.kept.handle
 
     def words(self, prompt: Prompt, knobs: dict[str, Any], asked: Asked, *, stream: bool = True) -> Call:
         """A call for a conversation. TypeError for a knob that nobody knows, and where no model is named."""
@@ -121,7 +145,12 @@ class Calls:
         asked: Asked,
         stream: bool,
     ) -> Call:
-        wanted = {ON_PAYLOAD: asked.on_payload or self.on_payload, ON_RESPONSE: asked.on_response or self.on_response}
+        wanted: dict[str, Callable[..., Any] | None] = {
+            ON_PAYLOAD: asked.on_payload or self.on_payload,
+            ON_RESPONSE: asked.on_response or self.on_response,
+        }
+        if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
+            wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
         hooks = {name: hook for name, hook in wanted.items() if hook is not None}
         exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks)
         raise_errors = self.raise_errors if asked.raise_errors is None else asked.raise_errors

@@ -45,8 +45,20 @@ READ = 65536
 MOMENT = 0.001
 """Seconds that an asynchronous wait takes at least: a scope that is over does not give even what lies there unread."""
 
+CATCH_UP = 1.0
+"""Seconds in which a caller who was away past a deadline is given what lay here unread, before the deadline counts."""
+
 News: TypeAlias = Admitted | Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
 """The happenings that answer an effect."""
+
+
+def is_due(wake_at: float, now: float, back: float, quiet: bool) -> bool:
+    """Whether a deadline that has passed counts. `back`: when the caller last came back; `quiet`: nothing lies here.
+
+    One that passed while the caller was away says nothing of the peer, whose news may lie here unread. But news that
+    never ends and never says anything to the machine must not hold it off for ever.
+    """
+    return quiet or wake_at > back or now > back + CATCH_UP
 
 
 def unreached(id: int, origin: Origin, error: BaseException, *, started: bool = False) -> Failed:

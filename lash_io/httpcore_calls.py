@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from lash_proto.effects import CallHttp
 from lash_proto.failures import LocalProtocolError, RemoteProtocolError
 from lash_proto.happenings import BodyEnded, BodyReceived, Failed, HeadReceived
-from lash_proto.http import ContentDecoder, check_header, content_decoder
+from lash_proto.http import ContentDecoder, check_header, content_decoder, in_pieces
 from lash_proto.http1 import Origin, split_url
 from lash_proto.values import Secret, redact_text
 
@@ -173,20 +174,26 @@ class Body:
         headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers)
         self.head = HeadReceived(id, response.status, headers)
         self._decoder: ContentDecoder | None = None
-        self.fault: Failed | None = None
+        self._pieces: deque[bytes] = deque()
+        self._fault: Failed | None = None
         try:
             self._decoder = content_decoder(headers)
         except RemoteProtocolError as error:
-            self.fault = Failed(id, "protocol", str(error))
+            self._fault = Failed(id, "protocol", str(error))
 
-    def receive(self, data: bytes) -> News | None:
-        """More of the body; None where it only fed the decoder."""
+    def waiting(self) -> News | None:
+        """What was received and not told yet; a fault after what came before it. None: nothing."""
+        if self._pieces:
+            return BodyReceived(self._id, self._pieces.popleft())
+        return self._fault
+
+    def receive(self, data: bytes) -> None:
+        """More of the body."""
         if self._decoder is not None:
-            try:
-                data = self._decoder.decode(data)
-            except RemoteProtocolError as error:
-                return Failed(self._id, "protocol", str(error))
-        return BodyReceived(self._id, data) if data else None
+            data = self._decoder.decode(data)
+            if self._decoder.fault is not None:
+                self._fault = Failed(self._id, "protocol", self._decoder.fault)
+        self._pieces.extend(in_pieces(data))
 
     def end(self) -> News:
         """The body is over."""

@@ -21,7 +21,7 @@ with the conversation; so lash never says otherwise for the caller.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from attrs import frozen
 
@@ -137,7 +137,7 @@ def place_breakpoints(targets: Sequence[JsonDict], extra_body: Mapping[str, Any]
 
 def _said(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     found: Any = (data or {}).get(key)
-    return found if isinstance(found, Mapping) else {}
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
 
 
 def _left_out(count: int, room: str) -> tuple[str, ...]:

@@ -1,4 +1,8 @@
-"""What stands between a call and a provider: Codec and Decoder for its wire, Auth for its key, Route for its place."""
+"""What stands between a call and a provider: Codec and Decoder for its wire, Auth for its key, Route for its place.
+
+A credential may be had anew and a place may have to be made ready: both are machines, which the Exchange runs as its
+children (`renewal.py`) wherever it needs them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from .failures import Failure
 from .http import HeaderItems, HttpRequest
+from .machine import Ids, Machine
 from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
 from .replies import LlmResponse, StreamEvent
@@ -77,10 +83,55 @@ class ImageCodec(Protocol):
 
 
 class Auth(Protocol):
-    """A credential as header values."""
+    """A credential as header values. A frozen value; one that can be had anew is a RenewableAuth."""
 
     def headers(self) -> HeaderItems:
         """The headers that carry it, their values Secret. Raises MissingCredential."""
+        ...
+
+
+class RenewableAuth(Auth, Protocol):
+    """A credential that can be had anew: a token with a refresh token behind it, one that is exchanged for another."""
+
+    def refresh(self, now: float, *, refused: bool, seed: bytes, ids: Ids) -> Machine[Auth | Failure | None] | None:
+        """The machine that gets a fresh one, not started yet; None where none is needed, or there is no way to.
+
+        Asked before each attempt, so that it may be in time, and once a call after a 401, then with `refused`. The
+        machine's result is the Auth to go on with, None where it got none, or a Failure that says why. On Cancelled it
+        ends.
+        """
+        ...
+
+
+class Handle(Protocol):
+    """A provider, as far as a call can change it in its course."""
+
+    @property
+    def auth(self) -> Auth:
+        """The credential."""
+        ...
+
+    @property
+    def readiness(self) -> Readiness | None:
+        """What is to be done before the first call, None where there is nothing, or it is done."""
+        ...
+
+    def with_auth(self, auth: Any) -> Handle:
+        """The same provider with another credential, and whatever else follows from that."""
+        ...
+
+    def route_for(self, request: LlmRequest | ImageRequest, model: str | ModelSpec) -> Route:
+        """Where such a request goes."""
+        ...
+
+
+class Readiness(Protocol):
+    """What makes a provider ready, once: its project found, its models listed."""
+
+    def machine(self, handle: Any, *, seed: bytes, ids: Ids) -> Machine[Any]:
+        """The machine, not started yet. Its result is the handle made ready, whose own readiness is None; or None,
+        where there was nothing to do; or a Failure, with which the call ends. On Cancelled it ends.
+        """
         ...
 
 

@@ -1,7 +1,8 @@
 """One model call: send, decode, fail, retry, end. The machine that every client drives.
 
-It waits for one thing at a time: an HTTP call in flight (`_call` is its id), the hour of the next attempt, or a hook of
-the host's (`_ask` is its id). The first two are bounded by `wake_at`, so no driver needs a timer of its own kind.
+It waits for one thing at a time: an HTTP call in flight (`_call` is its id), the hour of the next attempt, a hook of
+the host's (`_ask` is its id), or a child that renews the credential (`_renewal`). Time is `wake_at`, so no driver needs
+a timer of its own kind.
 
 Decisions.
 - The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
@@ -12,6 +13,8 @@ Decisions.
 - An attempt that failed stays as it was until the next one begins. Whoever cancels during a wait gets what had come.
 - A hook is asked where one listens, and nothing goes on before it has answered: what the server says meanwhile waits
   here, and no deadline but the whole call's runs, for it would measure the host. A hook that fails ends the call.
+- A refused credential that can be had anew is renewed once a call, and the attempt made again at once. That is no
+  retry. Where it cannot be had, the refusal stands, or what the renewal says of it.
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ from typing import Any, Final, cast
 from attrs import define, evolve, field
 
 from . import __version__
-from .codec import Auth, Decoder, Route
+from .codec import Auth, Decoder, Handle, Route
 from .effects import Abort, AskHost, CallHttp
-from .errors import MissingCredential
+from .errors import MissingCredential, UnsupportedRequest
 from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
 from .happenings import (
     BodyEnded,
@@ -40,8 +43,9 @@ from .happenings import (
 )
 from .http import HeaderItems, HttpRequest, ResponseHead, join_url, merge_headers
 from .machine import Done, Ids
-from .messages import ImageRequest, LlmRequest, ProviderOptions
+from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
+from .renewal import Bare, Renewal, Renewed, is_renewable
 from .replies import (
     Attempt,
     AttemptReset,
@@ -52,7 +56,7 @@ from .replies import (
     ResponseStart,
     UsageUpdate,
 )
-from .retry import Backoff
+from .retry import Again, Backoff, Spent
 from .values import Json, JsonDict, Secret, dump_json, parse_json, redact_json, redact_text, without_cookies
 
 USER_AGENT = f"lash/{__version__}"
@@ -71,6 +75,7 @@ ON_RESPONSE: Final = "on_response"
 
 _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
+_BY_CALLER: Final = "cancelled by the caller"
 _SHORTEST_KEY = 8  # shorter ones are made up, and hiding them would garble ordinary words
 
 
@@ -82,7 +87,8 @@ class Exchange:
     Failures of the world are in the response's `error`; only a request that cannot be sent raises, from `start`:
     UnsupportedRequest, MissingCredential. `seed` is what jitter is made from. A whole call in one JSON body
     (`stream=False`) has no events before its end and gets the patience of a reasoning model. `hooks` are those that the
-    host listens for: ON_PAYLOAD, ON_RESPONSE.
+    host listens for: ON_PAYLOAD, ON_RESPONSE, and `renewal.ON_RENEW`, `renewal.ON_RENEWED`. `handle` is where `route`
+    and `auth` come from, needed where these can change in the course of a call.
     """
 
     route: Route
@@ -95,18 +101,23 @@ class Exchange:
     ids: Ids = field(factory=Ids)
     retry_after_output: bool = False
     hooks: frozenset[str] = frozenset()
+    handle: Handle | None = None
 
     wake_at: float | None = field(default=None, init=False)
     _ask: int | None = field(default=None, init=False)  # the AskHost in flight
     _held: list[Any] = field(factory=list[Any], init=False)  # what came of the call meanwhile
     _over: bool = field(default=False, init=False)  # the call's end has been reported already, and is yet to be taken
     _call: int | None = field(default=None, init=False)  # the CallHttp in flight
+    _renewal: Renewal | None = field(default=None, init=False)
+    _refused: bool = field(default=False, init=False)  # a renewal after a refusal has been tried
+    _why: Failure | None = field(default=None, init=False)  # why the call ends once the renewal has
     _http: HttpRequest | None = field(default=None, init=False)
     _decoder: Decoder | None = field(default=None, init=False)
     _attempt: int = field(default=0, init=False)
     _began_at: float = field(default=0.0, init=False)
     _failure: Failure | None = field(default=None, init=False)  # why the next attempt is waited for
     _attempts: list[Attempt] = field(factory=list[Attempt], init=False)
+    _spent: Spent = field(default=Spent(), init=False)
     _output: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
     _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
@@ -130,13 +141,17 @@ class Exchange:
             self._first_event = _longer(self._first_event, self._reasoning_idle)
         codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
         self._http = codec.encode(self.request, self.model, stream=self.stream)
-        self._credentials()  # a missing one is told before any effect
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total
-        return self._ask_payload() if ON_PAYLOAD in self.hooks else self._send(now)
+        if not self._is_renewable():
+            self._credentials()  # a missing one is told before any effect
+            return self._begin(now)
+        return self._renew(now)
 
     def receive(self, happening: Happening, now: float) -> list[Any]:
         """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
+        if self._renewal is not None:
+            return self._renewing(happening, now)
         handler = _HANDLERS.get(type(happening))
         if handler is None:
             raise LocalProtocolError(f"{type(happening).__name__} answers nothing that an Exchange asks for")
@@ -150,6 +165,8 @@ class Exchange:
 
         One whose answer had come, and was only read on, ends with that answer.
         """
+        if self._renewal is not None:
+            return self._renew(now, refused=self._renewal.refused)
         if self._call is None:
             return self._ask_payload() if self._ask is not None else []
         self._ask = None
@@ -158,9 +175,9 @@ class Exchange:
             self._call = None
             return self._conclude(self._decoder, None, now)
         lost = Failure(kind="connection", message="the call was in flight when the state was saved", retryable=True)
-        self._note_attempt(lost, now)
-        reset = AttemptReset(self._attempt + 1, lost)
-        return [reset, *self._send(now)]
+        self._note_attempt(lost, now, Again(0.0, self._spent))
+        self._failure = lost
+        return self._send(now)
 
     @property
     def partial(self) -> LlmResponse:
@@ -234,9 +251,68 @@ class Exchange:
         self._ask, self._held = None, []
         return outputs + self._end(self._with_failure(self._salvage(), failure))
 
+    # --- the credential --------------------------------------------------------------------------------------------
+
+    def _is_renewable(self) -> bool:
+        """Whether it, or the provider's place, may change under way; not where the caller's own headers bring one."""
+        return is_renewable(self._handle()) and not self._brings_own()
+
+    def _handle(self) -> Handle:
+        return Bare(self.auth, self.route) if self.handle is None else self.handle
+
+    def _renew(self, now: float, *, refused: bool = False) -> list[Any]:
+        renewal = self._renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
+        return self._pass_on(renewal, renewal.start(now), now)
+
+    def _renewing(self, happening: Happening, now: float) -> list[Any]:
+        renewal = self._renewal
+        assert renewal is not None
+        if isinstance(happening, Woke):
+            if self.wake_at is None or now < self.wake_at:
+                return []
+            if self._why is None and self._total_at is not None and now >= self._total_at:
+                self._why, happening = Failure(kind="timeout", message=self._what_took_so_long(True)), Cancelled()
+        elif isinstance(happening, Cancelled):
+            self._why = Failure(kind="cancelled", message=_BY_CALLER)
+        return self._pass_on(renewal, renewal.receive(happening, now), now)
+
+    def _pass_on(self, renewal: Renewal, outputs: list[Any], now: float) -> list[Any]:
+        if outputs and isinstance(outputs[-1], Done):
+            self._renewal = None
+            return [*outputs[:-1], *self._renewed(renewal, cast("Done[Renewed]", outputs[-1]).result, now)]
+        total = None if self._why is not None else self._total_at
+        times = [at for at in (renewal.wake_at, total) if at is not None]
+        self.wake_at = min(times, default=None)
+        return outputs
+
+    def _renewed(self, renewal: Renewal, renewed: Renewed, now: float) -> list[Any]:
+        old, new = self._handle(), renewed.handle
+        failure = self._why or renewed.failure
+        if failure is None and renewal.refused and new == old:
+            failure = self._failure  # the refusal stands
+        if failure is not None:
+            return self._end(self._with_failure(self._salvage(), self._without_keys(failure)))
+        if new != old:
+            self.handle, self.auth = new, new.auth
+            self.route = new.route_for(self.request, self.model)
+        try:
+            if self._attempt == 0 and new != old:
+                codec = cast("Any", self.route.codec)
+                self._http = codec.encode(self.request, self.model, stream=self.stream)
+            return self._begin(now)
+        except (UnsupportedRequest, MissingCredential) as error:
+            failure = error.failure or Failure(kind="authentication", message=str(error))
+            return self._end(self._with_failure(self._salvage(), failure))
+
     # --- sending ---------------------------------------------------------------------------------------------------
 
+    def _begin(self, now: float) -> list[Any]:
+        return self._ask_payload() if self._attempt == 0 and ON_PAYLOAD in self.hooks else self._send(now)
+
     def _send(self, now: float) -> list[Any]:
+        if self._total_at is not None and now >= self._total_at:  # it passed while something else was waited for
+            failure = Failure(kind="timeout", message=self._what_took_so_long(True))
+            return self._end(self._with_failure(self._salvage(), failure))
         http = self._http
         assert http is not None
         options = self.request.options
@@ -249,6 +325,7 @@ class Exchange:
             self._credentials(),
             options.get("extra_headers") or {},
         )
+        again = [] if self._failure is None else [AttemptReset(self._attempt + 1, self._failure)]
         self._attempt += 1
         self._began_at = now
         call = self._call = self.ids.next()
@@ -257,18 +334,21 @@ class Exchange:
         self._status, self._headers = None, ()
         self._output = self._draining = False
         self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
-        return [CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
+        return [*again, CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
 
     def _credentials(self) -> HeaderItems:
         """The handle's, unless the caller's own headers bring one or say that none is to go."""
         try:
             return self.auth.headers()
         except MissingCredential:
-            given: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-            own = {name.lower() for name in given}
-            if own.isdisjoint(("authorization", getattr(self.auth, "header", "authorization"))):
+            if not self._brings_own():
                 raise
             return ()
+
+    def _brings_own(self) -> bool:
+        given: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
+        own = {name.lower() for name in given}
+        return not own.isdisjoint(("authorization", getattr(self.auth, "header", "authorization")))
 
     def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
         self._deadline = name
@@ -295,7 +375,8 @@ class Exchange:
         self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
         if ON_RESPONSE in self.hooks:
             return self._ask_host(ON_RESPONSE, ResponseHead(happening.status, self._headers))
-        self._set_deadline(now, self._first_event, "first_event_timeout")
+        if self._deadline == "connect_timeout":  # else it runs already, and a head is no event
+            self._set_deadline(now, self._first_event, "first_event_timeout")
         return []
 
     def _body(self, happening: BodyReceived, now: float) -> list[Any]:
@@ -378,7 +459,7 @@ class Exchange:
             assert failure is not None
             if late:  # woken too late to try again: the failure that is in the ledger stands
                 return self._end(self._with_failure(self._salvage(), failure))
-            return [AttemptReset(self._attempt + 1, failure), *self._send(now)]
+            return self._renew(now) if self._is_renewable() else self._send(now)
         drop = self._drop()
         if self._draining and self._decoder is not None:
             return [*drop, *self._conclude(self._decoder, None, now)]
@@ -399,7 +480,7 @@ class Exchange:
             return []
         if self._http is None:
             raise LocalProtocolError("an Exchange is cancelled after its start")
-        failure = Failure(kind="cancelled", message="cancelled by the caller")
+        failure = Failure(kind="cancelled", message=_BY_CALLER)
         if self._ask is not None:
             return self._stop_asking(failure, now)
         outputs: list[Any] = []
@@ -445,37 +526,53 @@ class Exchange:
             return self._give_up_or_retry(decoder.partial(), failure, events, now)
         if response.error is not None:
             failure = response.error
-            if failure.retry_after is None:
+            if failure.retry_after is None and (self._status or 0) >= 400:  # it may be a date, with no `Date` beside it
                 failure = evolve(failure, retry_after=retry_after(self._headers, now))
             hint = self.route.hints.get(failure.status or 0)
             if hint is not None and failure.kind != "context_overflow":
                 failure = evolve(failure, message=f"{failure.message} ({hint})")
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
+        self._note_output(events)
         self._note_attempt(None, now)
         return events + self._end(response)
 
     def _give_up_or_retry(
         self, response: LlmResponse | None, failure: Failure, events: list[Any], now: float
     ) -> list[Any]:
-        if not self._output:
-            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
+        self._note_output(events)
         failure = self._without_keys(failure)
         if failure.request_id is None:
             failure = evolve(failure, request_id=request_id_of(self._headers))
-        self._note_attempt(failure, now)
-        wait = self._backoff().wait(failure, self._attempt, self.seed)
-        allowed = self.retry_after_output or not self._output
-        if wait is not None and allowed and (self._total_at is None or now + wait < self._total_at):
-            self._failure = failure
-            self.wake_at = now + wait
+        if self._may_renew(failure):
+            self._note_attempt(failure, now, Again(0.0, self._spent))
+            self._failure, self._refused = failure, True
+            return events + self._renew(now, refused=True)
+        again = None
+        if self._may_retry():
+            again = Backoff.of(self.request.options).again(failure, self._spent, self._attempt, self.seed)
+        if again is not None and self._total_at is not None and now + again.wait >= self._total_at:
+            again = None
+        self._note_attempt(failure, now, again)
+        if again is not None:
+            self._failure, self._spent = failure, again.spent
+            self.wake_at = now + again.wait
             return events
         return events + self._end(self._with_failure(response if response is not None else self._salvage(), failure))
+
+    def _may_retry(self) -> bool:
+        return self.retry_after_output or not self._output
+
+    def _may_renew(self, failure: Failure) -> bool:
+        able = hasattr(self.auth, "refresh") and not self._brings_own()
+        return failure.kind == "authentication" and able and not self._refused and self._may_retry()
 
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
         extra: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-        values = [*[value for _, value in self._credentials()], *extra.values()]
+        with suppress(MissingCredential):
+            extra = {**extra, **dict(self._credentials())}
+        values = list(extra.values())
         words = [word for value in values if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
         return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
@@ -485,19 +582,24 @@ class Exchange:
             return response
         return evolve(response, stop_reason="aborted" if failure.kind == "cancelled" else "error", error=failure)
 
-    def _backoff(self) -> Backoff:
-        options: ProviderOptions = self.request.options
-        default = Backoff()
-        return Backoff(
-            options.get("max_retries", default.retries),
-            options.get("retry_base_delay", default.base_delay),
-            options.get("retry_max_delay", default.max_delay),
-        )
+    def _note_output(self, events: list[Any]) -> None:
+        if not self._output:
+            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
 
-    def _note_attempt(self, failure: Failure | None, now: float) -> None:
-        request_id = request_id_of(self._headers) or (None if failure is None else failure.request_id)
+    def _note_attempt(self, failure: Failure | None, now: float, again: Again | None = None) -> None:
         self._attempts.append(
-            Attempt(self._attempt, self._began_at, now, status=self._status, request_id=request_id, failure=failure)
+            Attempt(
+                self._attempt,
+                self._began_at,
+                now,
+                status=self._status,
+                request_id=request_id_of(self._headers) or (None if failure is None else failure.request_id),
+                failure=failure,
+                output=self._output,
+                usage=None if self._decoder is None else self._decoder.partial().usage,
+                retry_in=None if again is None else again.wait,
+                counted=again is None or again.spent.retries > self._spent.retries,
+            )
         )
 
     def _salvage(self) -> LlmResponse:

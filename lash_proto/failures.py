@@ -6,6 +6,9 @@ A failure of the world is data that travels in a response; an exception is made 
 How a kind is found, in this order: the provider's own word (its code or type) where it is one we know, a text that
 tells of a full context window, then the HTTP status. A word beats a status because a gateway says 400 or 200 of
 things that the provider behind it names exactly (WIRE 12.2, 12.3).
+
+The headers of a successful response say nothing of an error in its body: Anthropic and Hugging Face send Retry-After
+with every 200, and mean the next time that the limit is reached.
 """
 
 from __future__ import annotations
@@ -87,6 +90,7 @@ class Failure(Value):
 # Words that providers use as `code`, `type`, `status` or `reason`, lower case. WIRE 1g, 2g, 3, 4g, 5g.
 _WORDS: dict[str, FailureKind] = {
     "invalid_api_key": "authentication",
+    "api_key_invalid": "authentication",
     "authentication_error": "authentication",
     "unauthenticated": "authentication",
     "token_expired": "authentication",
@@ -99,6 +103,7 @@ _WORDS: dict[str, FailureKind] = {
     "model_not_found": "not_found",
     "rate_limit_error": "rate_limit",
     "rate_limit_exceeded": "rate_limit",
+    "ramp_limit_exceeded": "rate_limit",
     "resource_exhausted": "rate_limit",
     "too_many_requests": "rate_limit",
     "insufficient_quota": "quota",
@@ -111,16 +116,18 @@ _WORDS: dict[str, FailureKind] = {
     "quota_exhausted": "quota",
     "model_capacity_exhausted": "quota",
     "insufficient_g1_credits_balance": "quota",
-    "subscription_sharing_usage_limit_exceeded": "quota",
-    "subscription_sharing_workplace_individual_usage_limit_exceeded": "quota",
     "enforced_spend_limit_reached": "quota",
     "contract_spend_limit_reached": "quota",
+    "gousagelimiterror": "quota",
+    "freeusagelimiterror": "quota",
     "1308": "quota",  # GLM
     "overloaded_error": "overloaded",
     "overloaded": "overloaded",
     "server_is_overloaded": "overloaded",
     "slow_down": "overloaded",
     "service_unavailable_error": "overloaded",
+    "service_unavailable": "overloaded",
+    "temporarily_unavailable": "overloaded",
     "unavailable": "overloaded",
     "server_error": "server",
     "internal_server_error": "server",
@@ -133,6 +140,7 @@ _WORDS: dict[str, FailureKind] = {
     "timeout_error": "timeout",
     "deadline_exceeded": "timeout",
     "context_length_exceeded": "context_overflow",
+    "1261": "context_overflow",  # GLM
     "exceed_context_size_error": "context_overflow",
     "request_too_large": "context_overflow",
     "model_context_window_exceeded": "context_overflow",
@@ -140,8 +148,13 @@ _WORDS: dict[str, FailureKind] = {
     "invalid_argument": "invalid_request",
     "failed_precondition": "invalid_request",
     "invalid_prompt": "invalid_request",
+    "image_generation_user_error": "invalid_request",
     "cancelled": "cancelled",
 }
+
+_LIMIT_SHARED = re.compile(r"subscription_sharing_\w*limit_exceeded")
+# What a response.failed says of pictures that it was given (WIRE 1g): nothing there but the word tells whose fault.
+_OF_THE_REQUEST = re.compile(r"image_\w+|(invalid|unsupported|empty)_\w+|failed_to_download_image")
 
 # Words too broad to outrank what stands beside them: Groq and OpenAI call nearly every 4xx an `invalid_request_error`,
 # and OpenAI's `slow_down` comes with 503 and with 429.
@@ -161,6 +174,7 @@ _STATUSES: dict[int, FailureKind] = {
     413: "context_overflow",
     415: "invalid_request",
     422: "invalid_request",
+    425: "other",
     429: "rate_limit",
     498: "overloaded",
     499: "cancelled",
@@ -171,7 +185,11 @@ _STATUSES: dict[int, FailureKind] = {
 
 _RETRYABLE: frozenset[str] = frozenset({"connection", "timeout", "truncated", "rate_limit", "overloaded", "server"})
 
-# WIRE 12.3. One alternative a line, in the order of that table.
+# A lock or a conflict (WIRE 1g, 4g), too early (LASH 1.9), and cancelled by the server itself (WIRE 5g): none says
+# anything of the next time.
+_RETRYABLE_STATUSES: frozenset[int] = frozenset({409, 425, 499})
+
+# WIRE 12.3, in the order of that table; the last two from LASH 1.9.
 _OVERFLOW = re.compile(
     r"prompt (is )?too long"
     r"|prompt exceeds max length"
@@ -199,15 +217,20 @@ _OVERFLOW = re.compile(
     r"|input length and `?max_tokens`? exceed context limit"
     r"|but the configured context size is \d"
     r"|too many tokens"
-    r"|token limit exceeded",
+    r"|token limit exceeded"
+    r"|reduce the length of your prompt"
+    r"|exceeds (the )?maximum number of tokens",
     re.IGNORECASE,
 )
 _NOT_OVERFLOW = re.compile(
     r"rate.?limit|too many requests|throttling|service unavailable:|tokens per (?:min|hour|day)|\btpm\b|quota",
     re.IGNORECASE,
 )
+# WIRE 4h, 5g; AI_AND_PI 7.5.
 _HARD_QUOTA = re.compile(
-    r"credit balance is too low|\blimit: 0\b|out of extra usage|monthly spend limit", re.IGNORECASE
+    r"credit balance is too low|\blimit: 0\b|(out of|draw from your) extra usage|monthly (spend|usage) limit"
+    r"|out of budget|(insufficient|available) balance",
+    re.IGNORECASE,
 )
 
 
@@ -218,9 +241,10 @@ def is_context_overflow(text: str) -> bool:
 
 def kind_of(status: int | None, words: tuple[str, ...], message: str) -> FailureKind:
     """The kind that a status, the provider's words (`code`, `type`, `status`) and its message make together."""
-    if is_context_overflow(message):
+    # 413: Groq calls a request that no minute's limit will ever let through `rate_limit_exceeded`.
+    if status == 413 or is_context_overflow(message):
         return "context_overflow"
-    if _HARD_QUOTA.search(message):
+    if _HARD_QUOTA.search(message) or any(_LIMIT_SHARED.fullmatch(word) for word in words):
         return "quota"
     known = [word for word in words if word in _WORDS]
     for word in known:
@@ -231,7 +255,9 @@ def kind_of(status: int | None, words: tuple[str, ...], message: str) -> Failure
             return _STATUSES[status]
         if 400 <= status:
             return "server" if status >= 500 else "invalid_request"
-    return _WORDS[known[0]] if known else "other"
+    if known:
+        return _WORDS[known[0]]
+    return "invalid_request" if any(_OF_THE_REQUEST.fullmatch(word) for word in words) else "other"
 
 
 def failure_of(
@@ -252,20 +278,26 @@ def failure_of(
     said = _said(inner)
     message = redact_text(said) if said else _describe(status, words)
     if status is None or status < 300:
-        status = _own_status(inner)
+        status, headers = _own_status(inner), ()
     # The reason is exact where the words beside it are not: RESOURCE_EXHAUSTED may be a second's limit or a month's.
     # OpenRouter's own message says nothing; what its provider said stands in `metadata.raw`.
     told = f"{message} {get_str(get_dict(inner, 'metadata'), 'raw') or ''}"
     kind = kind_of(status, tuple(word.lower() for word in (*_reasons(inner), *words)), told)
     if kind == "other" and default is not None:
         kind = default
-    if kind == "rate_limit" and _daily(inner):
+    wait = retry_after(headers)
+    if wait is None and kind in _MAY_ASK:
+        wait = _asked_wait(inner, message)
+    if kind == "rate_limit" and (_violated(inner, "PerDay", "Daily") or (wait is None and _used_up(told))):
         kind = "quota"
-    retryable = kind in _RETRYABLE or status == 409
+    retryable = kind in _RETRYABLE or status in _RETRYABLE_STATUSES
+    if kind == "rate_limit" and wait is None:
+        wait = 60.0 if _violated(inner, "PerMinute") else None
+        retryable = wait is not None or not _is_spent(inner)
     if kind != "quota":
         # The server knows best (WIRE 1g, 4g).
-        retryable = {"true": True, "false": False}.get(header(headers, "x-should-retry") or "", retryable)
-    wait = retry_after(headers)
+        asked = (header(headers, "x-should-retry") or "").strip().lower()
+        retryable = {"true": True, "false": False}.get(asked, retryable)
     return Failure(
         kind=kind,
         message=message,
@@ -273,7 +305,7 @@ def failure_of(
         code=words[0] if words else None,
         request_id=request_id,
         retryable=retryable,
-        retry_after=_asked_wait(inner, message) if wait is None and kind in _MAY_ASK else wait,
+        retry_after=wait,
         raw=redact_json(inner),
     )
 
@@ -299,7 +331,9 @@ def _said(error: Json) -> str | None:
 
 def _words(error: Json) -> tuple[str, ...]:
     """`code` before `type` before `status`: the first is what `Failure.code` shows."""
-    found = [get_str(error, key) for key in ("code", "type", "status")]
+    number = get_int(error, "code")  # GLM's own; one that is a status is no word
+    found = [str(number) if number is not None and number > 999 else None]
+    found += [get_str(error, key) for key in ("code", "type", "status")]
     return tuple(word for word in [*found, *_reasons(error)] if word and word != "error")
 
 
@@ -319,21 +353,37 @@ def _own_status(error: Json) -> int | None:
     return None
 
 
-def _daily(error: Json) -> bool:
-    """Google's RESOURCE_EXHAUSTED is a hard quota when the violated quota is one a day (WIRE 5g)."""
+def _violated(error: Json, *words: str) -> bool:
+    """Whether a google.rpc.QuotaFailure names a quota of such a period: one a day is a hard one (WIRE 5g)."""
     for detail in get_list(error, "details"):
         for violation in get_list(detail, "violations"):
             quota = get_str(violation, "quotaId") or ""
-            if "PerDay" in quota or "Daily" in quota:
+            if any(word in quota for word in words):
                 return True
     return False
+
+
+def _used_up(said: str) -> bool:
+    """OpenAI says so with a code, gateways without; Google says it of a minute's limit too, and which (LASH 1.9)."""
+    said = said.lower()
+    soft = "quota exceeded for metric" in said or "please retry" in said
+    return "you exceeded your current quota" in said and not soft
+
+
+def _is_spent(error: Json) -> bool:
+    """Code Assist names no delay where a limit is not soon lifted (WIRE 5g)."""
+    return any(
+        get_str(detail, "reason") == "RATE_LIMIT_EXCEEDED"
+        and get_str(detail, "domain") == "cloudcode-pa.googleapis.com"
+        for detail in get_list(error, "details")
+    )
 
 
 _MAY_ASK: frozenset[str] = frozenset({"rate_limit", "quota", "overloaded"})
 
 # "34.07s", "120ms", "6m0s", "18h31m10s"
 _DURATION = r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?(?:(\d{1,9}(?:\.\d{1,9})?) ?(ms|s))?"
-_HINT = re.compile(r"(?:try again in|retry in|reset after)\s{0,3}" + _DURATION, re.IGNORECASE)
+_HINT = re.compile(r"(?:try again in|retry in|retry after|reset after)\s{0,3}" + _DURATION, re.IGNORECASE)
 
 
 def _asked_wait(error: Json, message: str) -> float | None:

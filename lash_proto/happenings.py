@@ -37,7 +37,7 @@ class HeadReceived:
 
 @frozen(weakref_slot=False)
 class BodyReceived:
-    """Bytes of the response's body, after transfer and content decoding: all that one read brought."""
+    """Bytes of the response's body, after transfer and content decoding: all that one read brought, a MiB at a time."""
 
     id: int
     data: bytes

@@ -95,6 +95,16 @@ MAX_OUTPUT = 256 << 20
 """Bytes that one compressed body may decode to. No model's answer comes near; ten large pictures stay under it."""
 
 
+_PIECE = 1 << 20
+
+
+def in_pieces(data: bytes) -> list[bytes]:
+    """A body's bytes as a machine is told of them: one read of a compressed body can bring a thousand times its size."""
+    if len(data) <= _PIECE:
+        return [data] if data else []
+    return [data[at : at + _PIECE] for at in range(0, len(data), _PIECE)]
+
+
 def content_decoder(headers: Headers, *, max_output: int = MAX_OUTPUT) -> ContentDecoder | None:
     """The decoder that a response's `content-encoding` asks for, None where its bytes are as they should be.
 

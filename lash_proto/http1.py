@@ -25,7 +25,7 @@ from attrs import define, field, frozen
 from .effects import CallHttp
 from .failures import FailureKind, LocalProtocolError, RemoteProtocolError
 from .happenings import BodyEnded, BodyReceived, Failed, Happening, HeadReceived
-from .http import ContentDecoder, check_header, content_decoder
+from .http import ContentDecoder, check_header, content_decoder, in_pieces
 from .values import Secret, redact_text
 
 MAX_HEAD = 64 * 1024
@@ -231,7 +231,7 @@ class Http1Exchange:
         content = self._content
         if content is not None:
             piece = content.decode(piece)
-        happenings: list[Happening] = [BodyReceived(self.call.id, piece)] if piece else []
+        happenings: list[Happening] = [BodyReceived(self.call.id, each) for each in in_pieces(piece)]
         if content is not None and content.fault is not None:
             # It came first: the framing runs ahead of what it frames.
             happenings.append(self._fail("protocol", content.fault))

@@ -324,11 +324,15 @@ class ProviderOptions(Value):
     total_timeout: float | Unset | None = UNSET
     """For the whole call, retries included. Default None."""
     max_retries: int | Unset = UNSET
-    """Attempts beyond the first. Default 2."""
+    """Attempts beyond the first; with 0 there is no other for any reason but a renewed credential. Default 2."""
     retry_base_delay: float | Unset = UNSET
     """The wait before the first retry; it doubles from there. Default 0.5."""
     retry_max_delay: float | Unset = UNSET
     """The longest wait of our own choosing. Default 8."""
+    retry_after_limit: float | Unset | None = UNSET
+    """A server that asks for a longer wait than this is not waited for: the error is the caller's. Default 60."""
+    throttle_budget: float | Unset | None = UNSET
+    """In all, for waits that a rate limit asks for, at least 1 each; they count as no retry. Default 90."""
     retry_after_output: bool | Unset = UNSET
     """Retry even when output was handed on, announced by an AttemptReset. Default False."""
 

@@ -32,7 +32,12 @@ from .values import Value, without_cookies
 
 @frozen(weakref_slot=False, getstate_setstate=False)
 class Attempt(Value):
-    """One try at a call: when it began and ended (epoch seconds), and why it was not the last one."""
+    """One try at a call: when it began and ended (epoch seconds), what came of it, and what was decided then.
+
+    `output`: some of the answer had come, beyond its id and counts. `usage` is what the provider counted for this try.
+    `retry_in` is the wait in seconds for the next one, None where there was to be none. `counted` is False where going
+    on cost no retry: after a wait that a rate limit asked for, and with a renewed credential.
+    """
 
     tag: ClassVar = ("type", "attempt")
     number: int
@@ -41,6 +46,10 @@ class Attempt(Value):
     status: int | None = None
     request_id: str | None = None
     failure: Failure | None = None
+    output: bool = False
+    usage: LlmUsage | None = None
+    retry_in: float | None = None
+    counted: bool = True
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)

@@ -1,7 +1,9 @@
-"""Whether a call is tried again, and after how long. A value: it neither waits nor remembers.
+"""Whether a call is tried again, and after how long. Values: they neither wait nor remember.
 
-Only what may well be different the next time is tried again, and only as often as the caller allows. A wait the server
-asks for beats ours, unless it is so long that the caller should hear of it instead.
+Only what may well be different the next time is tried again, and two purses pay for it. A rate limit of which the
+server says when it ends costs time out of the throttle budget, and no retry: the call was never looked at. All else,
+and such a limit once that budget is spent, costs one of the retries. A wait that the server asks for beats ours, unless
+it is so long that the caller should hear of it instead (LASH 2.6).
 """
 
 from __future__ import annotations
@@ -10,25 +12,65 @@ from attrs import frozen
 
 from .failures import Failure
 from .machine import fraction
+from .messages import ProviderOptions
 
-LONGEST_RETRY_AFTER = 60.0
-"""A server that asks for a longer wait than this, in seconds, is not waited for: its error goes to the caller."""
+_LEAST_CHARGE = 1.0  # seconds; else a server that says "at once" could be asked for ever
+
+
+@frozen(weakref_slot=False)
+class Spent:
+    """What a call has used up so far: retries, and seconds of its throttle budget."""
+
+    retries: int = 0
+    throttled: float = 0.0
+
+
+@frozen(weakref_slot=False)
+class Again:
+    """Try again in `wait` seconds; what the call has then spent."""
+
+    wait: float
+    spent: Spent
 
 
 @frozen(weakref_slot=False)
 class Backoff:
-    """Capped exponential waits with jitter. Delays are in seconds; `retries` counts beyond the first try."""
+    """Capped exponential waits with jitter. Times are in seconds, None is no limit; `retries` counts beyond the first
+    try, and with 0 the first is the only one.
+    """
 
     retries: int = 2
     base_delay: float = 0.5
     max_delay: float = 8.0
+    retry_after_limit: float | None = 60.0
+    throttle_budget: float | None = 90.0
 
-    def wait(self, failure: Failure, attempt: int, seed: bytes) -> float | None:
-        """How long to wait after attempt number `attempt` (from 1) failed so; None to give up."""
-        if not failure.retryable or attempt > self.retries:
+    @classmethod
+    def of(cls, options: ProviderOptions) -> Backoff:
+        """What a request's options say, and the defaults above for what they leave unset."""
+        default = cls()
+        return cls(
+            options.get("max_retries", default.retries),
+            options.get("retry_base_delay", default.base_delay),
+            options.get("retry_max_delay", default.max_delay),
+            options.get("retry_after_limit", default.retry_after_limit),
+            options.get("throttle_budget", default.throttle_budget),
+        )
+
+    def again(self, failure: Failure, spent: Spent, attempt: int, seed: bytes) -> Again | None:
+        """What follows from attempt number `attempt` (from 1) that failed so; None to give up."""
+        asked = failure.retry_after or 0.0  # 0 says nothing: at once is when it failed
+        if not failure.retryable or self.retries < 1:
             return None
-        if failure.retry_after:  # 0 says nothing: at once is when it failed
-            return failure.retry_after if failure.retry_after <= LONGEST_RETRY_AFTER else None
+        if self.retry_after_limit is not None and asked > self.retry_after_limit:
+            return None
+        if asked > 0 and failure.kind == "rate_limit":
+            throttled = spent.throttled + max(asked, _LEAST_CHARGE)
+            if self.throttle_budget is None or throttled <= self.throttle_budget:
+                return Again(asked, Spent(spent.retries, throttled))
+        if spent.retries >= self.retries:
+            return None
         # Full delay less up to a quarter, as the vendors' SDKs do: clients that failed together do not return together.
-        delay = min(self.base_delay * 2.0 ** min(attempt - 1, 64), self.max_delay)
-        return delay * (1 - 0.25 * fraction(seed, attempt))
+        delay = min(self.base_delay * 2.0 ** min(spent.retries, 64), self.max_delay)
+        wait = asked if asked > 0 else delay * (1 - 0.25 * fraction(seed, attempt))
+        return Again(wait, Spent(spent.retries + 1, spent.throttled))

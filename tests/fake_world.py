@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from attrs import define, field
 
+from lash_proto import faux
+from lash_proto.codec import Codec
 from lash_proto.effects import Abort, AskHost, CallHttp, RunTool
 from lash_proto.happenings import (
     BodyEnded,
@@ -26,6 +28,7 @@ from lash_proto.happenings import (
     Woke,
 )
 from lash_proto.machine import Done
+from lash_proto.messages import LlmRequest
 
 START = 1000.0
 
@@ -80,11 +83,22 @@ def cut(body: bytes, size: int = 1) -> list[bytes]:
     return [body[i : i + size] for i in range(0, len(body), size)]
 
 
+def rendered(
+    codec: Codec, reply: faux.FauxReply, *, stream: bool, request: LlmRequest | None = None, model: str = "test-model"
+) -> faux.Answer:
+    """What a provider of this dialect would send for the reply."""
+    asked = codec.encode(request or LlmRequest("Hi"), model, stream=stream)
+    path = ("/v1" if asked.path.startswith(("/chat", "/responses")) else "/v1internal") + asked.path
+    path = asked.path if codec.api in ("anthropic-messages", "google-generative-ai") else path
+    return faux.FauxProvider([reply]).answer(asked.method, path, asked.headers, asked.body)
+
+
 @define
 class Run:
-    """What became of a machine."""
+    """What became of a machine. `times` are those of `outputs`."""
 
     outputs: list[Any] = field(factory=list)
+    times: list[float] = field(factory=list)
     trace: list[tuple[float, Happening]] = field(factory=list)
     now: float = START
 
@@ -108,26 +122,30 @@ class Run:
 
 def run(
     machine: Any,
-    answers: Iterable[Answer | Refused] = (),
+    answers: Iterable[Answer | Refused] | Callable[[CallHttp, float], Answer | Refused] = (),
     *,
     cancel_at: float | None = None,
     tool: Callable[[RunTool], tuple[float, Any]] = lambda effect: (0.0, effect.call.name),
     host: Callable[[AskHost], tuple[float, Any]] = lambda effect: (0.0, effect.value),
 ) -> Run:
-    """Run a machine to its Done. `cancel_at` is seconds from the start; `tool` and `host` say when and what."""
+    """Run a machine to its Done. `answers` come in turn, or are what a server says to a call at a time. `cancel_at` is
+    seconds from the start; `tool` and `host` say when and what.
+    """
     world = Run()
     coming: list[tuple[float, int, Happening]] = []
-    waiting = iter(answers)
+    waiting = iter(()) if callable(answers) else iter(answers)
     dropped: set[int] = set()
     numbers = itertools.count(1)  # what comes at one time comes in the order in which it was sent
 
     def perform(outputs: Sequence[Any]) -> None:
         world.outputs += outputs
+        world.times += [world.now] * len(outputs)
         for output in outputs:
             told: list[tuple[float, Happening]] = []
             match output:
                 case CallHttp(id=id):
-                    told = next(waiting).happenings(id, world.now)
+                    answer = answers(output, world.now) if callable(answers) else next(waiting)
+                    told = answer.happenings(id, world.now)
                 case RunTool(id=id):
                     delay, value = tool(output)
                     told = [(world.now + delay, ToolReturned(id, value))]

@@ -163,6 +163,8 @@ OPTIONS = st.builds(
     max_retries=unset(st.integers(0, 9)),
     retry_base_delay=unset(st.floats(0, 10)),
     retry_max_delay=unset(st.floats(0, 100)),
+    retry_after_limit=SECONDS,
+    throttle_budget=SECONDS,
     retry_after_output=unset(st.booleans()),
 )
 TOOLS = st.builds(ToolDefinition, WORDS, TEXTS, maybe(SCHEMAS), maybe(st.booleans()))
@@ -208,6 +210,17 @@ def conversations(draw: st.DrawFn) -> LlmRequest:
 
 # --- replies ---------------------------------------------------------------------------------------------------------
 
+ATTEMPTS = st.builds(
+    Attempt,
+    COUNTS,
+    st.floats(0, 1e9),
+    st.floats(0, 1e9),
+    failure=maybe(FAILURES),
+    output=st.booleans(),
+    usage=maybe(USAGES),
+    retry_in=maybe(st.floats(0, 1e9)),
+    counted=st.booleans(),
+)
 RESPONSES = st.builds(
     LlmResponse,
     st.lists(ODD_PARTS, max_size=2).map(tuple),
@@ -220,9 +233,7 @@ RESPONSES = st.builds(
     maybe(WORDS),
     maybe(FAILURES),
     st.lists(TEXTS, max_size=2).map(tuple),
-    st.lists(st.builds(Attempt, COUNTS, st.floats(0, 1e9), st.floats(0, 1e9), failure=maybe(FAILURES)), max_size=2).map(
-        tuple
-    ),
+    st.lists(ATTEMPTS, max_size=2).map(tuple),
     maybe(WORDS),
     st.lists(st.tuples(WORDS, TEXTS), max_size=2).map(tuple),
 )

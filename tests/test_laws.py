@@ -21,7 +21,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.compat import CODEX, AnthropicCompat, ChatCompat, Compat, ResponsesCompat
 from lash_proto.errors import UnsupportedRequest
 from lash_proto.exchange import Exchange
-from lash_proto.faux import Answer, FauxProvider, FauxReply
+from lash_proto.faux import FauxReply
 from lash_proto.messages import CacheRetention, LlmRequest, ProviderOptions, TextPart, ToolCallPart, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers.handle import KeyAuth
@@ -42,6 +42,7 @@ from lash_proto.testing import (
 )
 from lash_proto.testing.codec import _not_grown, _without
 from tests import fake_world
+from tests.fake_world import rendered
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, find_recordings, read_items
 from tests.strategies import REQUESTS, conversations, cuts, faux_replies, odd_json
 
@@ -93,14 +94,6 @@ def test_every_law_holds_for_recordings(api: str) -> None:
 
 
 # --- scripted replies ------------------------------------------------------------------------------------------------
-
-
-def rendered(codec: Codec, reply: FauxReply, *, stream: bool, request: LlmRequest | None = None) -> Answer:
-    """What a provider of this dialect would send for the reply."""
-    asked = codec.encode(request or LlmRequest("Hi"), MODEL, stream=stream)
-    path = ("/v1" if asked.path.startswith(("/chat", "/responses")) else "/v1internal") + asked.path
-    path = asked.path if codec.api in ("anthropic-messages", "google-generative-ai") else path
-    return FauxProvider([reply]).answer(asked.method, path, asked.headers, asked.body)
 
 
 def scripted(codec: Codec, reply: FauxReply, *, stream: bool) -> Fixture:
@@ -253,7 +246,10 @@ def answers(draw: st.DrawFn, codec: Codec) -> fake_world.Answer | fake_world.Ref
 @given(API, st.data())
 def test_laws_4_5_and_8_hold_for_an_exchange(api: str, data: st.DataObject) -> None:
     codec = CODECS[api]
-    options = ProviderOptions(total_timeout=data.draw(st.sampled_from([None, None, None, 3.0, 300.0])))
+    options = ProviderOptions(
+        total_timeout=data.draw(st.sampled_from([None, None, None, 3.0, 300.0])),
+        throttle_budget=2.0,  # two waits at most, which cost a second at least, beside the two retries
+    )
     allowed = data.draw(st.booleans())
 
     def make() -> Exchange:
@@ -267,7 +263,7 @@ def test_laws_4_5_and_8_hold_for_an_exchange(api: str, data: st.DataObject) -> N
         )
 
     cancel_at = data.draw(st.sampled_from([None, None, None, 0.0, 0.3, 7.0, 150.0]))
-    done = fake_world.run(make(), [data.draw(answers(codec)) for _ in range(3)], cancel_at=cancel_at)
+    done = fake_world.run(make(), [data.draw(answers(codec)) for _ in range(5)], cancel_at=cancel_at)
     assert check_machine(make, done.trace, now=fake_world.START) == done.outputs
     response = done.result
     assert len(response.attempts) == len(done.calls)

@@ -23,7 +23,7 @@ from lash_proto.happenings import Cancelled, Happening, HostAnswered, ToolReturn
 from lash_proto.machine import Done, Machine
 
 from ..cancel import CancelToken
-from ..flights import ENDINGS, INBOX, MOMENT, ORDERS, News, broken, no_performer, nothing_to_wait_for
+from ..flights import ENDINGS, INBOX, MOMENT, ORDERS, News, broken, is_due, no_performer, nothing_to_wait_for
 from ..world import CLOCK, Clock
 from .loops import poster
 
@@ -234,8 +234,7 @@ class Run(Generic[R]):
             if self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._cancelled = True
                 return Cancelled()
-            # A deadline that passed while the caller was away says nothing of the peer, whose news may lie here unread.
-            if wake_at is not None and wake_at <= self._now and (quiet or wake_at > self._back):
+            if wake_at is not None and wake_at <= self._now and is_due(wake_at, self._now, self._back, quiet):
                 return Woke()
             if self._inbox is not None:
                 happening = await self._inbox.get(wake_at, self._clock)

@@ -441,10 +441,14 @@ def _error_json(text: str) -> Json:
     return None
 
 
+# What a cut can leave of a literal, a number or an escape, from where the parser stumbles over it.
+_HALF_TOKEN = re.compile(r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-.]|[eE][-+]?|\\?u[0-9a-fA-F]{0,4})?\s*")
+
+
 def _body_failure(text: str, error: ValueError) -> Failure:
     # JSON that stops in the middle was cut; JSON that is wrong somewhere else is not JSON.
     position = getattr(error, "pos", None)
-    cut = not text.strip() or (position is not None and position >= len(text.rstrip())) or "Unterminated" in str(error)
+    cut = "Unterminated" in str(error) or (position is not None and _HALF_TOKEN.fullmatch(text, position) is not None)
     return Failure(
         kind="truncated" if cut else "protocol", message=f"the body is not whole JSON: {error}", retryable=cut
     )

@@ -7,6 +7,7 @@ from typing import Final
 from ..errors import UnsupportedRequest
 from ..messages import ImagePart, ImageRequest, ProviderOptions, TextPart
 from ..models import ModelSpec
+from ._encoder import check_model
 
 PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
 """Media types that a picture to start from may have."""
@@ -20,6 +21,7 @@ def prompt_parts(request: object, spec: ModelSpec) -> tuple[TextPart | ImagePart
     """
     if not isinstance(request, ImageRequest):
         raise UnsupportedRequest("a conversation", "the dialect makes pictures from an ImageRequest")
+    check_model(spec.id)
     prompt = (TextPart(request.prompt),) if isinstance(request.prompt, str) else request.prompt
     if not any(isinstance(part, TextPart) and part.text.strip() for part in prompt):
         raise UnsupportedRequest("prompt", "it has no text")

@@ -12,14 +12,15 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
-from ..codec import Auth, Route
+from ..codec import Auth, Readiness, Route
 from ..codecs import CODECS
 from ..errors import MissingCredential, UnsupportedRequest
 from ..exchange import Exchange
 from ..http import HeaderItems
-from ..machine import Ids, Machine
+from ..machine import Ids
 from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
+from ..renewal import is_renewable
 from ..values import UNSET, Secret, Value
 from .capabilities import Capabilities, capabilities_of
 
@@ -105,17 +106,18 @@ def _options(options: ProviderOptions | None) -> ProviderOptions:
 class ProviderHandle:
     """A provider ready to be asked. Made by a factory (`anthropic()`), changed with `attrs.evolve`.
 
-    `state` is what the factory was given (a None in it is left out). `readiness` is a machine to be run once before the
-    first call, None where there is nothing to make ready. `options` fill in what a request leaves unset. `routes` are
-    those of models whose ids begin so, the longest beginning first; `route` is for all others, and `pictures` for an
-    ImageRequest, None where the kind makes none. `keyed` changes what else follows from a key that is given.
+    `state` is what the factory was given (a None in it is left out). `readiness` has a machine that is run once before
+    the first call; None: there is nothing to make ready, or it is done. `options` fill in what a request leaves unset.
+    `routes` are those of models whose ids begin so, the longest beginning first; `route` is for all others, and
+    `pictures` for an ImageRequest, None where the kind makes none. `keyed` changes what else follows from a key that is
+    given.
     """
 
     kind: str
     state: Mapping[str, Any] = field(converter=_said)
     auth: Auth
     route: Route
-    readiness: Machine[Any] | None = None
+    readiness: Readiness | None = None
     policy: ModelPolicy = AsNamed()
     options: ProviderOptions = field(default=None, converter=_options)
     pictures: Route | None = None
@@ -188,8 +190,20 @@ class ProviderHandle:
         text = (key.reveal() if isinstance(key, Secret) else key).strip()  # a file's last line has its line break
         if not _KEY.fullmatch(text):
             raise ValueError(f"the key for {self.kind} is none: it is empty, or holds what no header can hold")
-        handle = evolve(self, auth=evolve(self.auth, key=Secret(text)))
-        return handle if self.keyed is None else cast("Self", self.keyed(handle, text))
+        return self.with_auth(evolve(self.auth, key=Secret(text)))
+
+    def with_auth(self, auth: Auth) -> Self:
+        """The same provider with another credential, and whatever follows from its key."""
+        handle = evolve(self, auth=auth)
+        key = auth.key if isinstance(auth, KeyAuth) else None
+        return handle if self.keyed is None or not key else cast("Self", self.keyed(handle, key.reveal()))
+
+    def route_for(self, request: LlmRequest | ImageRequest, model: str | ModelSpec) -> Route:
+        """Where such a request goes. Raises UnsupportedRequest for pictures from a kind that makes none."""
+        route = self.pictures if isinstance(request, ImageRequest) else self.route_of(model)
+        if route is None:
+            raise UnsupportedRequest("an ImageRequest", f"the kind {self.kind} makes no pictures")
+        return route
 
     def exchange(
         self,
@@ -203,16 +217,13 @@ class ProviderHandle:
         hooks: Iterable[str] = (),
     ) -> Exchange:
         """The machine for one call. What the request leaves unset comes from the handle; `hooks` names those that the
-        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`).
+        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`; `renewal.ON_RENEW`, `renewal.ON_RENEWED`).
 
         Raises UnsupportedRequest for pictures from a kind that makes none, for a conversation from one that makes
         nothing else, and for options of another dialect.
         """
-        drawing = isinstance(request, ImageRequest)
-        route = self.pictures if drawing else self.route_of(model)
-        if route is None:
-            raise UnsupportedRequest("an ImageRequest", f"the kind {self.kind} makes no pictures")
-        if not drawing and route == self.pictures:
+        route = self.route_for(request, model)
+        if isinstance(request, LlmRequest) and route == self.pictures:
             raise UnsupportedRequest("a conversation", f"the kind {self.kind} makes pictures only{_chat_of(self.kind)}")
         known: type[ProviderOptions] = getattr(route.codec, "options_type", ProviderOptions)
         if not issubclass(known, type(request.options)):
@@ -232,6 +243,7 @@ class ProviderHandle:
             ids=ids if ids is not None else Ids(),
             retry_after_output=allowed,
             hooks=frozenset(hooks),
+            handle=self if is_renewable(self) else None,
         )
 
 

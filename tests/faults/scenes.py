@@ -230,8 +230,8 @@ def _slow(api: str) -> Iterator[Scene]:
     # What bounds it over httpcore is the deadline.
     yield Scene(api, "endless-interim", [Repeat(b"HTTP/1.1 100 Go\r\n\r\n" * 99)], "", ("protocol", "timeout"),
                 options=first)  # fmt: skip
-    yield Scene(api, "endless-error-page", [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))], "", "server",
-                options=first)  # fmt: skip
+    page = [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))]
+    yield Scene(api, "endless-error-page", page, "", "server", options={"first_event_timeout": 8 * SHORT})
 
 
 # --- what is not what it says ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from attrs import frozen
 
 import lash_io.aio
 import lash_io.blocking
+import lash_io.flights
 import lash_proto.exchange
 from lash_proto.errors import error_of
 from lash_proto.failures import LashError
@@ -72,8 +74,8 @@ class Told:
     raised: LashError | None
 
 
-def read(scene: Scene, url: str, world: str, transport: str) -> Told:
-    """Ask as a user would."""
+def read(scene: Scene, url: str, world: str, transport: str, *, pause: float = 0.0) -> Told:
+    """Ask as a user would, who takes so many seconds over each event."""
     package = twin(world)
     carrier = getattr(package.transports, transport)()
     make = lambda: package.Client(handle(scene, url), model="m", transport=carrier)  # noqa: E731
@@ -90,7 +92,9 @@ def read(scene: Scene, url: str, world: str, transport: str) -> Told:
                     return _raised(error)
             with client.stream(prompt, **how) as stream:
                 try:
-                    events.extend(stream)
+                    for event in stream:
+                        events.append(event)
+                        time.sleep(pause)
                 except LashError as error:
                     raised = error
             return Told(events, stream.response, raised)
@@ -107,6 +111,8 @@ def read(scene: Scene, url: str, world: str, transport: str) -> Told:
                 try:
                     async for event in stream:
                         events.append(event)
+                        if pause:
+                            await anyio.sleep(pause)
                 except LashError as error:
                     raised = error
             return Told(events, stream.response, raised)
@@ -187,3 +193,14 @@ def test_every_dialect_plays_every_kind_of_fault() -> None:
         "gzip-bomb-line",
         "gzip-bomb-blanks",
     }
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_flood_that_says_nothing_is_bounded_for_a_caller_who_was_away_too(
+    world: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """His deadline passed meanwhile, and the flood never lets a wait for news be in vain."""
+    monkeypatch.setattr(lash_io.flights, "CATCH_UP", SHORT)
+    scene = next(scene for scene in SCENES if scene.path == f"{CHAT}/endless-blanks")
+    told = read(scene, server.url, world, "StreamTransport", pause=3 * SHORT)
+    assert problem(scene, told) is None

@@ -423,7 +423,8 @@ def test_a_key_can_come_from_a_variable_that_is_named(
 
 
 def test_the_faux_server_serves_until_it_is_interrupted() -> None:
-    with lash("serve-faux", "--port", "0", "--text", "Yes.", stdout=subprocess.PIPE) as process:
+    arguments = ("--port", "0", "--text", "Yes.", "--tokens-per-second", "1000")
+    with lash("serve-faux", *arguments, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         first, *paths = [process.stdout.readline().decode() for _ in range(6)]
         found = re.fullmatch(r"lash's faux provider listens at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\n", first)

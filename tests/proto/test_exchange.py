@@ -128,7 +128,6 @@ def test_events_come_as_bytes_come_and_the_end_comes_last() -> None:
     assert machine.receive(BodyReceived(1, event(say="Hel")), START) == [TextStart(0), TextDelta(0, "Hel")]
     assert machine.partial.text == "Hel"
     assert machine.receive(BodyReceived(1, event(say="lo.")), START) == [TextDelta(0, "lo.")]
-    usage = LlmUsage(3, output_tokens=4)
     assert [type(each) for each in machine.receive(BodyReceived(1, END), START)] == [UsageUpdate]
     end, response_end, done = machine.receive(BodyEnded(1), START + 1)
     assert isinstance(end, TextEnd)
@@ -137,9 +136,8 @@ def test_events_come_as_bytes_come_and_the_end_comes_last() -> None:
     assert isinstance(done, Done)
     response = done.result
     assert (response.text, response.stop_reason, response.provider, response.api) == ("Hello.", "stop", "test", "tiny")
-    assert response.usage is not None
-    assert (response.usage.input_tokens, response.usage.output_tokens) == (usage.input_tokens, usage.output_tokens)
-    assert response.attempts == (Attempt(1, START, START + 1, status=200),)
+    assert response.usage == LlmUsage(3, output_tokens=4, raw={"use": [3, 4]})
+    assert response.attempts == (Attempt(1, START, START + 1, status=200, output=True, usage=response.usage),)
     assert machine.partial is response
     assert machine.wake_at is None
 
@@ -210,7 +208,7 @@ def deadline(*answers: Answer | Refused, **how: Any) -> tuple[float, LlmResponse
 def test_the_defaults_are_those_of_the_one_table() -> None:
     assert deadline(Answer(connect=None))[0] == 10.0
     assert deadline(Answer(head=None))[0] == 120.0
-    assert deadline(Answer(head=5.0, ending="hang"))[0] == 125.0
+    assert deadline(Answer(connect=5.0, head=5.0, ending="hang"))[0] == 125.0
     assert deadline(Answer([HELLO], gap=1.0, ending="hang"))[0] == 121.0
     assert deadline(Answer([HELLO + event(think="Hm")], ending="hang"))[0] == 600.0
     assert deadline(Answer([HELLO + event(think="Hm") + event(say="Ah")], ending="hang"))[0] == 120.0
@@ -231,7 +229,8 @@ def test_a_deadline_that_passes_is_a_timeout_and_the_call_is_dropped() -> None:
     [
         ("connect_timeout", Answer(connect=None), 3.0),
         ("first_event_timeout", Answer(connect=1.0, head=None), 4.0),
-        ("first_event_timeout", Answer(head=1.0, ending="hang"), 4.0),
+        ("first_event_timeout", Answer(head=1.0, ending="hang"), 3.0),
+        ("first_event_timeout", Answer([b": ping\n\n"] * 9, connect=1.0, head=1.0, gap=0.5, ending="hang"), 4.0),
         ("idle_timeout", Answer([HELLO, event(say="a")], gap=2.0, ending="hang"), 7.0),
         ("reasoning_idle_timeout", Answer([HELLO, event(think="a")], gap=2.0, ending="hang"), 7.0),
         ("total_timeout", Answer([HELLO, *[event(say="a")] * 9], gap=0.5, ending="hang"), 3.0),
@@ -511,6 +510,14 @@ def test_a_date_counts_from_now_where_the_response_has_none_of_its_own() -> None
     assert done.result.attempts[0].failure.retry_after == 30.0
 
 
+def test_a_success_that_names_a_wait_does_not_mean_the_error_in_it() -> None:
+    """Recorded: Anthropic and Hugging Face send `retry-after` with a 200."""
+    body = HELLO + event(error={"message": "Overloaded.", "type": "overloaded_error"})
+    done = call(Answer([body], headers=(*SSE, ("retry-after", "58"))), Answer([REPLY]))
+    assert waits(done)[0] <= 0.5
+    assert done.result.attempts[0].failure.retry_after is None
+
+
 def test_a_wait_of_nothing_says_nothing() -> None:
     assert waits(call(limited(("retry-after", "0")), Answer([REPLY])))[0] > 0.3
 
@@ -518,6 +525,47 @@ def test_a_wait_of_nothing_says_nothing() -> None:
 def test_a_wait_of_more_than_a_minute_is_the_callers_to_know() -> None:
     done = call(limited(("retry-after", "61")))
     assert (done.took, done.result.error.retry_after, done.result.error.kind) == (0.0, 61.0, "rate_limit")
+    assert waits(call(limited(("retry-after", "61")), Answer([REPLY]), retry_after_limit=61.0)) == [61.0]
+
+
+def test_waits_that_a_rate_limit_asks_for_cost_no_retry_within_their_budget() -> None:
+    """90 s of them, and then the two retries."""
+    done = call(*[limited(("retry-after", "30"))] * 9)
+    assert waits(done) == [30.0] * 5
+    assert [(each.retry_in, each.counted) for each in done.result.attempts] == [
+        (30.0, False),
+        (30.0, False),
+        (30.0, False),
+        (30.0, True),
+        (30.0, True),
+        (None, True),
+    ]
+    assert (done.result.error.kind, done.took) == ("rate_limit", 150.0)
+    assert len(call(*[limited(("retry-after", "30"))] * 9, throttle_budget=0.0).calls) == 3
+    assert len(call(*[limited(("retry-after", "30"))] * 9, max_retries=0).calls) == 1
+
+
+def test_what_was_throttled_does_not_lengthen_the_waits_of_retries() -> None:
+    done = call(limited(("retry-after", "3")), BUSY, Answer([REPLY]))
+    assert [attempt.counted for attempt in done.result.attempts] == [False, True, True]
+    assert 0.375 < waits(done)[1] <= 0.5
+
+
+def test_a_used_up_quota_is_never_tried_again() -> None:
+    body = b'{"error":{"message":"Pay.","code":"insufficient_quota"}}'
+    headers = (*JSON, ("retry-after", "1"), ("x-should-retry", "true"))
+    done = call(Answer([body], status=429, headers=headers))
+    assert (done.result.error.kind, done.result.error.retry_after, len(done.calls)) == ("quota", 1.0, 1)
+
+
+def test_the_ledger_says_what_each_attempt_brought_and_cost() -> None:
+    cut_short = Answer([HELLO + event(use=[3, 1]) + event(say="Hel")], ending="connection")
+    done = call(cut_short, Answer([HELLO]), BUSY, retry_after_output=True)
+    first, second, third = done.result.attempts
+    assert (first.output, first.usage) == (True, LlmUsage(3, output_tokens=1, raw={"use": [3, 1]}))
+    assert (second.output, second.usage) == (False, None)
+    assert (third.output, third.usage, third.status) == (False, None, 500)
+    assert [first.retry_in, second.retry_in, third.retry_in] == [*map(pytest.approx, waits(done)), None]
 
 
 # --- cancelling ------------------------------------------------------------------------------------------------------

@@ -59,14 +59,26 @@ TABLE: list[tuple[int | None, Any, str, bool, str | None, float | None]] = [
      "context_length_exceeded", None),
     (400, openai("Invalid prompt.", "invalid_request_error", "invalid_prompt"), "invalid_request", NO, "invalid_prompt",
      None),
-    (400, openai("Unsupported parameter.", "invalid_request_error", "unsupported_parameter"), "invalid_request", NO,
-     "unsupported_parameter", None),
+    *[(400, openai("No.", "invalid_request_error", code), "invalid_request", NO, code, None)
+      for code in ("unsupported_parameter", "unsupported_value", "previous_response_not_found",
+                   "string_above_max_length")],
+    (400, openai("Item 'rs_1' of type 'reasoning' was provided without its required following item.",
+                 "invalid_request_error"), "invalid_request", NO, "invalid_request_error", None),
     (400, openai("No tool output found for function call call_1.", "invalid_request_error"), "invalid_request", NO,
      "invalid_request_error", None),
     (401, openai("Incorrect API key provided: sk-ab***yz.", "invalid_request_error", "invalid_api_key"),
      "authentication", NO, "invalid_api_key", None),
     (403, openai("Country not supported", "request_forbidden", "unsupported_country_region_territory"), "permission",
      NO, "unsupported_country_region_territory", None),
+    (403, openai("Project `p` does not have access to model `m`", "invalid_request_error", "model_not_found"),
+     "not_found", NO, "model_not_found", None),
+    (403, openai("You have insufficient permissions.", "insufficient_permissions"), "permission", NO,
+     "insufficient_permissions", None),
+    (401, openai("No.", "authentication_error"), "authentication", NO, "authentication_error", None),
+    (403, openai("No.", "permission_error"), "permission", NO, "permission_error", None),
+    (429, openai("Later.", "rate_limit_error"), "rate_limit", YES, "rate_limit_error", None),
+    (400, openai("No such style.", "image_generation_user_error"), "invalid_request", NO,
+     "image_generation_user_error", None),
     (404, openai("The model `x` does not exist", "invalid_request_error", "model_not_found"), "not_found", NO,
      "model_not_found", None),
     (408, openai("Timed out."), "timeout", YES, None, None),
@@ -95,8 +107,14 @@ TABLE: list[tuple[int | None, Any, str, bool, str | None, float | None]] = [
      "rate_limit_exceeded", 11.054),
     (None, {"code": "slow_down", "message": "Slow down."}, "overloaded", YES, "slow_down", None),
     (None, {"code": "invalid_prompt", "message": "No."}, "invalid_request", NO, "invalid_prompt", None),
-    (None, {"code": "bio_policy", "message": "No."}, "other", NO, "bio_policy", None),
-    (None, {"code": "vector_store_timeout", "message": "No."}, "other", NO, "vector_store_timeout", None),
+    *[(None, {"code": code, "message": "No."}, "other", NO, code, None)
+      for code in ("bio_policy", "misalignment_policy_violation", "data_residency_mismatch", "vector_store_timeout")],
+    *[(None, {"code": code, "message": "No."}, "invalid_request", NO, code, None)
+      for code in ("invalid_image", "invalid_image_format", "invalid_base64_image", "image_too_large",
+                   "image_content_policy_violation", "unsupported_image_media_type", "empty_image_file",
+                   "failed_to_download_image")],
+    (503, openai("Later.", "temporarily_unavailable"), "overloaded", YES, "temporarily_unavailable", None),
+    (None, {"type": "service_unavailable", "message": "Later."}, "overloaded", YES, "service_unavailable", None),
     # Chat servers: WIRE 2g.
     (429, {"error": {"code": 429, "message": "Provider returned error", "metadata": {"provider_name": "X",
                                                                                       "raw": "busy"}}},
@@ -122,18 +140,71 @@ TABLE: list[tuple[int | None, Any, str, bool, str | None, float | None]] = [
     (400, [{"error": {"code": 400, "message": "Bad.", "status": "INVALID_ARGUMENT"}}], "invalid_request", NO,
      "INVALID_ARGUMENT", None),
     (429, {"error": {"code": "1308", "message": "Usage limit reached for 5 hour."}}, "quota", NO, "1308", None),
+    (429, {"error": {"code": 1308, "message": "Usage limit reached for 5 hour."}}, "quota", NO, "1308", None),
+    (400, {"error": {"code": "1261", "message": "Too long."}}, "context_overflow", NO, "1261", None),
+    (400, openai("Failed to call a function.", "invalid_request_error", "tool_use_failed", failed_generation="<f>"),
+     "invalid_request", NO, "tool_use_failed", None),
+    (413, openai("Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 7000.", "tokens",
+                 "rate_limit_exceeded"), "context_overflow", NO, "rate_limit_exceeded", None),
+    (498, openai("Flex tier capacity exceeded."), "overloaded", YES, None, None),
+    (402, {"error": {"code": 402, "message": "This request requires more credits"}}, "quota", NO, None, None),
+    (403, {"error": {"code": 403, "message": "Flagged.", "metadata": {"reasons": ["violence"], "flagged_input": "x"}}},
+     "permission", NO, None, None),
+    (408, {"error": {"code": 408, "message": "Timed out."}}, "timeout", YES, None, None),
+    (200, {"error": {"code": "429", "message": "Later."}}, "rate_limit", YES, "429", None),
+    (400, {"error": {"code": "content_filter", "message": "Filtered.", "innererror": {
+        "code": "ResponsibleAIPolicyViolation", "content_filter_result": {}}}}, "invalid_request", NO,
+     "content_filter", None),
+    (429, openai("Please retry after 6 seconds.", None, "429"), "rate_limit", YES, "429", 6.0),
+    (429, {"message": "You exceeded your current quota, please check your plan and billing details."}, "quota", NO,
+     None, None),
+    (429, {"message": "You exceeded your current quota. Please retry in 5s."}, "rate_limit", YES, None, 5.0),
+    (429, {"message": "You exceeded your current quota. Please retry later."}, "rate_limit", YES, None, None),
+    (429, {"error": {"type": "GoUsageLimitError", "message": "Wait."}}, "quota", NO, "GoUsageLimitError", None),
+    *[(429, {"message": said}, "quota", NO, None, None)
+      for said in ("Monthly usage limit reached", "Insufficient balance", "The team is out of budget.",
+                   "You're out of extra usage", "You have reached your monthly spend limit")],
+    (None, {"object": "error", "message": "EngineCore died.", "type": "InternalServerError", "code": 500}, "server",
+     YES, "InternalServerError", None),
+    # Copilot: WIRE 7.
+    (401, "unauthorized: token expired", "authentication", NO, None, None),
+    (402, openai("Used up.", None, "quota_exceeded"), "quota", NO, "quota_exceeded", None),
+    (429, openai("Used up.", None, "quota_exceeded"), "quota", NO, "quota_exceeded", None),
+    (403, openai("Access to this endpoint is forbidden."), "permission", NO, None, None),
+    (413, "failed to parse request", "context_overflow", NO, None, None),
+    (400, openai("prompt token count of 140000 exceeds the limit of 128000"), "context_overflow", NO, None, None),
+    (466, "The API version is outdated.", "invalid_request", NO, None, None),
+    (400, openai("The requested model is not supported.", None, "model_not_supported"), "invalid_request", NO,
+     "model_not_supported", None),
     # Codex: WIRE 3.
     (429, {"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached", "plan_type": "plus",
                      "resets_at": 1767225600, "resets_in_seconds": 3600}}, "quota", NO, "usage_limit_reached", 3600.0),
     (403, {"error": {"type": "usage_not_included", "message": "Not included."}}, "quota", NO, "usage_not_included",
      None),
     (400, {"detail": "Unsupported parameter: max_output_tokens"}, "invalid_request", NO, None, None),
-    (429, {"error": {"code": "subscription_sharing_usage_limit_exceeded", "message": "Shared."}}, "quota", NO,
-     "subscription_sharing_usage_limit_exceeded", None),
+    *[(429, {"error": {"code": code, "message": "Shared."}}, "quota", NO, code, None)
+      for code in ("subscription_sharing_usage_limit_exceeded",
+                   "subscription_sharing_workplace_individual_usage_limit_exceeded")],
+    (429, {"error": {"type": "usage_not_included", "message": "Not included."}}, "quota", NO, "usage_not_included",
+     None),
+    (429, {"error": {"code": "rate_limit_exceeded", "message": "Later."}}, "rate_limit", YES, "rate_limit_exceeded",
+     None),
+    *[(None, {"code": code, "message": "Later."}, "overloaded", YES, code, None)
+      for code in ("server_is_overloaded", "slow_down")],
+    (None, {"code": "insufficient_quota", "message": "No."}, "quota", NO, "insufficient_quota", None),
+    (None, {"code": "context_length_exceeded", "message": "No."}, "context_overflow", NO, "context_length_exceeded",
+     None),
+    (None, {"code": "usage_not_included", "message": "No."}, "quota", NO, "usage_not_included", None),
     # Anthropic: WIRE 4g.
     (400, anthropic("invalid_request_error", "max_tokens: too large"), "invalid_request", NO, "invalid_request_error",
      None),
     (400, anthropic("invalid_request_error", "Limit.", details={"error_code": "enforced_spend_limit_reached"}),
+     "quota", NO, "invalid_request_error", None),
+    (400, anthropic("invalid_request_error", "Limit.", details={"error_code": "contract_spend_limit_reached"}),
+     "quota", NO, "invalid_request_error", None),
+    (429, anthropic("rate_limit_error", "Slower.", details={"error_code": "ramp_limit_exceeded"}), "rate_limit", YES,
+     "rate_limit_error", None),
+    (400, anthropic("invalid_request_error", "Third-party apps now draw from your extra usage, not your plan limits."),
      "quota", NO, "invalid_request_error", None),
     (400, anthropic("invalid_request_error", "Your credit balance is too low to access the API."), "quota", NO,
      "invalid_request_error", None),
@@ -180,10 +251,28 @@ TABLE: list[tuple[int | None, Any, str, bool, str | None, float | None]] = [
      "RESOURCE_EXHAUSTED", None),
     (429, google(429, "RESOURCE_EXHAUSTED", "Day.", violated("DailyTokens")), "quota", NO, "RESOURCE_EXHAUSTED", None),
     (429, google(429, "RESOURCE_EXHAUSTED", "Minute.", violated("GenerateRequestsPerMinute")), "rate_limit", YES,
+     "RESOURCE_EXHAUSTED", 60.0),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Minute.", violated("GenerateRequestsPerMinute"), delay("7s")),
+     "rate_limit", YES, "RESOURCE_EXHAUSTED", 7.0),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Day.", violated("GenerateRequestsPerDay"), delay("7s")), "quota", NO,
+     "RESOURCE_EXHAUSTED", 7.0),
+    (429, google(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan and billing "
+                 "details.\n* Quota exceeded for metric: requests, limit: 20"), "rate_limit", YES, "RESOURCE_EXHAUSTED",
+     None),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Later.", reason("RATE_LIMIT_EXCEEDED")), "rate_limit", NO,
      "RESOURCE_EXHAUSTED", None),
+    (429, google(429, "RESOURCE_EXHAUSTED", "Later.", {"reason": "RATE_LIMIT_EXCEEDED"}), "rate_limit", YES,
+     "RESOURCE_EXHAUSTED", None),
+    (400, google(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", reason("API_KEY_INVALID")),
+     "authentication", NO, "INVALID_ARGUMENT", None),
+    (403, google(403, "PERMISSION_DENIED", "Verify your account.", reason("VALIDATION_REQUIRED")), "permission", NO,
+     "PERMISSION_DENIED", None),
+    (413, google(413, "INVALID_ARGUMENT", "Request payload size exceeds the limit."), "context_overflow", NO,
+     "INVALID_ARGUMENT", None),
+    (502, google(502, "UNAVAILABLE", "Bad gateway."), "overloaded", YES, "UNAVAILABLE", None),
     (429, google(429, "RESOURCE_EXHAUSTED", "Quota exceeded, limit: 0, model: x"), "quota", NO, "RESOURCE_EXHAUSTED",
      None),
-    (499, google(499, "CANCELLED", "Cancelled."), "cancelled", NO, "CANCELLED", None),
+    (499, google(499, "CANCELLED", "Cancelled."), "cancelled", YES, "CANCELLED", None),
     (500, google(500, "INTERNAL", "Oops."), "server", YES, "INTERNAL", None),
     (503, google(503, "UNAVAILABLE", "The model is overloaded."), "overloaded", YES, "UNAVAILABLE", None),
     (504, google(504, "DEADLINE_EXCEEDED", "Late."), "timeout", YES, "DEADLINE_EXCEEDED", None),
@@ -192,6 +281,7 @@ TABLE: list[tuple[int | None, Any, str, bool, str | None, float | None]] = [
     *[(status, None, "server", YES, None, None) for status in (500, 502, 520, 521, 522, 523, 524, 599)],
     (529, None, "overloaded", YES, None, None),
     (418, None, "invalid_request", NO, None, None),
+    (425, None, "other", YES, None, None),
     (402, None, "quota", NO, None, None),
     (413, None, "context_overflow", NO, None, None),
     (304, None, "other", NO, None, None),
@@ -240,6 +330,8 @@ input length and `max_tokens` exceed context limit: 1 + 2 > 2
 prompt has 40000 tokens, but the configured context size is 32768
 too many tokens
 token limit exceeded
+Please reduce the length of your prompt.
+The input exceeds the maximum number of tokens.
 """.strip().splitlines()
 
 
@@ -314,12 +406,23 @@ def test_the_default_is_the_kind_where_nothing_tells() -> None:
     [
         ("true", openai("Bad."), True),
         ("false", openai("Bad.", "server_error"), False),
+        (" True", openai("Bad."), True),
         ("maybe", openai("Bad.", "server_error"), True),
         ("true", openai("Pay.", "insufficient_quota"), False),
     ],
 )
 def test_the_server_may_say_whether_to_try_again(said: str, body: Any, retryable: bool) -> None:
     assert failure_of(body, status=400, headers=[("X-Should-Retry", said)]).retryable is retryable
+
+
+def test_the_headers_of_a_success_say_nothing_of_an_error_in_its_body() -> None:
+    """Recorded: Anthropic sends `retry-after` with a 200, and so does Hugging Face."""
+    headers = [("retry-after", "58"), ("x-should-retry", "false")]
+    for status in (None, 200):
+        told = failure_of(anthropic("overloaded_error", "Overloaded"), status=status, headers=headers)
+        assert (told.retryable, told.retry_after) == (True, None)
+    told = failure_of(anthropic("overloaded_error", "Overloaded"), status=529, headers=headers)
+    assert (told.retryable, told.retry_after) == (False, 58.0)
 
 
 # --- waits -----------------------------------------------------------------------------------------------------------

@@ -542,6 +542,14 @@ def test_an_unknown_coding_is_a_protocol_failure_after_the_head() -> None:
     assert failed == Failed(1, "protocol", "unknown content coding 'compress'")
 
 
+def test_what_a_compressed_body_holds_is_told_a_mebibyte_at_a_time() -> None:
+    """Between two of them a deadline can end what a read of 3 KB began."""
+    body = b"x" * (5 << 19)
+    _, *told, end = receive_all(coded(b"gzip", gzip.compress(body)))
+    assert [len(each.data) for each in told if isinstance(each, BodyReceived)] == [1 << 20, 1 << 20, 1 << 19]
+    assert end == BodyEnded(1)
+
+
 def test_a_broken_coding_is_told_before_broken_framing() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
     data = head + b"4\r\njunk\r\nnonsense\r\n"

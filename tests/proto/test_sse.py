@@ -32,6 +32,10 @@ def test_each_blank_line_ends_an_event() -> None:
     ]
 
 
+def test_any_number_of_blank_lines_is_one() -> None:
+    assert events_of(b"\n\n\n\ndata: a\n" + b"\n" * 100_000 + b"data: b\r\n\r\n\r\n\r\n") == [("", "a"), ("", "b")]
+
+
 def test_data_lines_are_joined_by_line_feeds() -> None:
     assert events_of(b"data: YHOO\ndata: +2\ndata: 10\n\n") == [("", "YHOO\n+2\n10")]
 

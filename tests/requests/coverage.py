@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from attrs import fields
 
@@ -28,7 +27,8 @@ from lash_proto.messages import (
 )
 from lash_proto.values import UNSET
 
-from .strategy import NATIVE, NEIGHBOUR, OWN, POLICIES, SOURCES, Case
+from .conversations import NATIVE, NEIGHBOUR, OWN, SOURCES, has_neighbours
+from .strategy import POLICIES, Case
 from .targets import Target
 
 
@@ -40,7 +40,7 @@ class Coverage:
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.policies: Counter[tuple[str, str]] = Counter()
 
-    def note(self, case: Case, outcome: Any) -> None:
+    def note(self, case: Case) -> None:
         name = case.target.name
         for word in set(features(case)):
             self.knobs[name, word] += 1
@@ -49,10 +49,10 @@ class Coverage:
             if case.policy is not None and source not in (OWN, NATIVE):
                 self.policies[case.policy, name] += 1
 
-    def report(self, targets: tuple[Target, ...]) -> None:
+    def tell(self, targets: tuple[Target, ...]) -> None:
         """Print what was seen least."""
         names = [target.name for target in targets if not target.pictures]
-        alone = {target.name for target in targets if sum(other.api == target.api for other in targets) == 1}
+        alone = {target.name for target in targets if not has_neighbours(target)}
         pairs = [(one, name) for one in SOURCES for name in names if not (one == NEIGHBOUR and name in alone)]
         self._least("who spoke, to whom", pairs, self.pairs)
         self._least("reasoning, to whom", [(policy, name) for policy in POLICIES for name in names], self.policies)
@@ -62,7 +62,12 @@ class Coverage:
         if totals:
             print(f"\n{len(totals)} knobs and kinds of parts; the least seen:")
             print("   " + ", ".join(f"{word} {count}" for word, count in totals.most_common()[:-26:-1]))
-        expected = [(target.name, knob) for target in targets for knob in sorted(target.knobs & totals.keys())]
+        expected = [
+            (target.name, knob)
+            for target in targets
+            for knob in sorted(target.knobs & totals.keys())
+            if any(knob not in model.lacks for model in target.models)
+        ]
         missing = [(name, knob) for name, knob in expected if not self.knobs[name, knob]]
         print(f"\nknobs that targets have: {len(expected) - len(missing)} of {len(expected)} seen")
         by_target: dict[str, list[str]] = {}

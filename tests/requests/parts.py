@@ -129,10 +129,9 @@ _LEAVES: Final = st.sampled_from(
 @st.composite
 def _objects(draw: Draw, inner: st.SearchStrategy[Any], *, loose: bool) -> dict[str, Any]:
     properties = draw(st.dictionaries(_KEYS, inner, max_size=3))
-    required = [key for key in properties if draw(st.booleans())]
     made: dict[str, Any] = {"type": "object", "properties": properties}
-    if required or draw(st.booleans()):
-        made["required"] = required
+    if properties and not rarely(draw, 3):
+        made["required"] = draw(st.lists(st.sampled_from(list(properties)), unique=True))
     others = draw(st.sampled_from([None, None, False, True, {"type": "string"}] if loose else [None, False, False]))
     if others is not None:
         made["additionalProperties"] = others

@@ -7,7 +7,7 @@ or as a server writes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lash_proto.codecs import CODECS
 from lash_proto.failures import RemoteProtocolError
 from lash_proto.faux import FauxReply
-from lash_proto.faux.script import FauxCall
+from lash_proto.faux.script import Answer, FauxCall
 from lash_proto.messages import (
     AssistantMessage,
     AudioPart,
@@ -34,7 +34,7 @@ from tests.recordings import Item, find_recordings, read_items
 
 from .parts import ARGUMENTS, BLOBS, BROKEN_ARGUMENTS, ODD_NAMES, Draw, rarely
 from .parts import SAID as WRITTEN
-from .targets import APIS, CHAT, CODE_ASSIST, GEMINI, MESSAGES, RESPONSES
+from .targets import CHAT, CODE_ASSIST, GEMINI, MESSAGES, RESPONSES
 
 SAID: Final = WRITTEN.map(clean)  # no server sends half of a surrogate pair
 _FAUX: Final = {
@@ -49,18 +49,27 @@ LARGEST: Final = 30_000
 
 
 class Speaker(NamedTuple):
-    """Who says something: a dialect, a provider kind, a model, how that server tells its reasoning, and whether it
-    answers in pictures or sound too."""
+    """Who says something: a dialect, a provider kind, a model, how that server tells its reasoning, whether it answers
+    in pictures or sound too, and the providers whose recordings are its own."""
 
     api: str
     provider: str | None
     model: str
     thoughts: tuple[Mapping[str, Any] | None, ...] = (None,)
     media: str | None = None
+    servers: frozenset[str] = frozenset()
 
-    def decoder(self, status: int, headers: Any) -> Any:
+    def read(self, status: int, headers: Any, body: bytes) -> AssistantMessage:
+        """What its decoder makes of a response, as far as it came."""
         codec: Any = CODECS[self.api]
-        return evolve(codec, provider=self.provider).decoder(status=status, headers=headers, model=self.model)
+        decoder = evolve(codec, provider=self.provider).decoder(status=status, headers=headers, model=self.model)
+        try:
+            decoder.receive(body)
+            decoder.end()
+            message: AssistantMessage = decoder.finish().message
+        except RemoteProtocolError:
+            message = decoder.partial().message
+        return message
 
 
 # --- what only one dialect says --------------------------------------------------------------------------------------
@@ -202,7 +211,7 @@ def server_blocks(api: str, number: int) -> list[list[OpaquePart]]:
 
 
 def answer_to(part: Part) -> OpaquePart | None:
-    """What the client says to a call that is not of its own tools: of a computer, a shell, or whether it may be made."""
+    """What the client says to a call that is not of its own tools: of a computer, a shell, or may it be made."""
     if not isinstance(part, OpaquePart):
         return None
     answer: dict[str, Any] | None = None
@@ -256,7 +265,7 @@ _CITATIONS: Final[Mapping[str, tuple[dict[str, Any], ...]]] = {
 
 
 @st.composite
-def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool) -> FauxReply:
+def scripts(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool = True) -> FauxReply:
     """A reply as the speaker's server could send it. `number` keeps its ids apart from those of others."""
     api = who.api
     parts: list[Part] = []
@@ -343,7 +352,7 @@ def _call(draw: Draw, api: str, number: str, names: list[str]) -> ToolCallPart:
         return ToolCallPart(id, name, {}, draw(SAID), kind="custom")
     if rarely(draw, 8) and api not in (GEMINI, CODE_ASSIST):
         return ToolCallPart(id, name, {}, draw(BROKEN_ARGUMENTS))
-    data = None
+    data: dict[str, Any] | None = None
     if api in (GEMINI, CODE_ASSIST) and rarely(draw, 2):
         data = {"thoughtSignature": "c2ln"}
     elif api == MESSAGES and rarely(draw, 8):
@@ -352,38 +361,27 @@ def _call(draw: Draw, api: str, number: str, names: list[str]) -> ToolCallPart:
     return ToolCallPart(id, name, arguments, dump_json(arguments), id_sent=draw(st.booleans()), provider_data=data)
 
 
-def read(who: Speaker, reply: FauxReply, *, stream: bool, keep: int | None = None) -> AssistantMessage:
-    """The reply as bytes, decoded. `keep`: the stream breaks off after so many events."""
+def render(who: Speaker, reply: FauxReply, *, stream: bool, keep: int | None = None) -> Answer:
+    """The reply as the speaker's server sends it. `keep`: the stream breaks off after so many events."""
     faux: Any = import_module(f"lash_proto.faux.{_FAUX[who.api]}")
-    cut = evolve(reply, cut_after=keep)
     call = FauxCall(who.api, who.model, stream, {"model": who.model, "stream": stream}, "?alt=sse")
-    answer = faux.render(cut, call)
-    return _decode(who, answer.status, answer.headers, answer.body)
-
-
-def _decode(who: Speaker, status: int, headers: Any, body: bytes) -> AssistantMessage:
-    decoder = who.decoder(status, headers)
-    try:
-        decoder.receive(body)
-        decoder.end()
-        message: AssistantMessage = decoder.finish().message
-    except RemoteProtocolError:
-        message = decoder.partial().message
-    return message
+    answer: Answer = faux.render(evolve(reply, cut_after=keep), call)
+    return answer
 
 
 @st.composite
-def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, calls: bool, cut: bool) -> AssistantMessage:
+def scripted(draw: Draw, who: Speaker, number: int, names: list[str], *, cut: bool = False) -> AssistantMessage:
     """A scripted reply as its decoder read it, whole or broken off."""
-    reply = draw(scripts(who, number, names, calls=calls))
+    reply = draw(scripts(who, number, names, calls=not cut))
     keep = draw(st.integers(2, 12)) if cut else None
-    return read(who, reply, stream=cut or draw(st.booleans()), keep=keep)
+    answer = render(who, reply, stream=cut or draw(st.booleans()), keep=keep)
+    return who.read(answer.status, answer.headers, answer.body)
 
 
 # --- recorded --------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded_items(api: str) -> tuple[Item, ...]:
     """The recorded answers in a dialect that are not too large, by name; none where there are no recordings."""
     folder = find_recordings()
@@ -401,7 +399,7 @@ def _is_true(item: Item) -> bool:
 _MADE_UP: Final = ("vercel-ai__openai-custom-tool.1",)  # ct_abc123def456, where OpenAI's begin with ctc_
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded_by(api: str, servers: frozenset[str]) -> tuple[Item, ...]:
     """Those of some providers."""
     return tuple(item for item in recorded_items(api) if item.meta["provider"] in servers)
@@ -414,5 +412,5 @@ def recorded(who: Speaker, item: Item) -> AssistantMessage:
     """A recorded reply as the speaker's decoder reads it."""
     key = (who.api, who.provider, who.model, item.name)
     if key not in _READ:
-        _READ[key] = _decode(who, item.meta["status"], item.headers, item.body)
+        _READ[key] = who.read(item.meta["status"], item.headers, item.body)
     return _READ[key]

@@ -1,8 +1,8 @@
 """Whom requests are made for: every kind, preset and dialect, with what may be asked of each server and each model.
 
-What a server takes is written down here by hand, from WIRE and the vendors' types, and not asked of our encoders: a knob
-that an encoder refuses without need shows in the share of refused requests. How servers of one dialect differ is read
-from their compat flags, which are data and no behaviour.
+What a server takes is written down here by hand, from WIRE and the vendors' types, and not asked of our encoders: a
+knob that an encoder refuses without need shows in the share of refused requests. How servers of one dialect differ is
+read from their compat flags, which are data and no behaviour.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from lash_proto.codec import Route
 from lash_proto.codecs import CODECS
@@ -59,7 +59,8 @@ _RESPONSES_OPTIONS: Final = words(
     " background safety_identifier"
 )
 _MESSAGES_OPTIONS: Final = words(
-    "top_k effort thinking_display betas container mcp_servers context_management speed inference_geo"
+    "top_k effort thinking_display eager_input_streaming betas container mcp_servers context_management speed"
+    " inference_geo"
 )
 _GOOGLE_OPTIONS: Final = words(
     "top_k presence_penalty frequency_penalty media_resolution response_modalities image_config speech_config"
@@ -126,7 +127,8 @@ class Target:
     """One server: how it is reached, how the checker calls it, and what may be asked of it.
 
     `thoughts` are the ways in which it tells reasoning, as provider data of a scripted reply; `servers` are the
-    providers whose recordings are its own; `tools` are those it runs itself; `extra` are fields of its own.
+    providers whose recordings are its own; `tools` are those it runs itself; `extra` are fields of its own. `flagged`:
+    its models have compat flags of all sorts.
     """
 
     name: str
@@ -140,7 +142,11 @@ class Target:
     tools: tuple[dict[str, Any], ...] = ()
     tiers: tuple[str, ...] = ()
     extra: tuple[dict[str, Any], ...] = ({},)
+    flagged: bool = False
     pictures: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
 
     @property
     def family(self) -> str:
@@ -175,6 +181,19 @@ class Target:
         return not isinstance(compat, ResponsesCompat)
 
 
+def without_flags(compat: Compat | None) -> frozenset[str]:
+    """The knobs that flags say a server does not have."""
+    missing: set[str] = set()
+    if isinstance(compat, ChatCompat):
+        missing |= {knob for knob in ("custom_tools", "json_schema") if not getattr(compat, knob)} | set(compat.refuses)
+    elif isinstance(compat, ResponsesCompat):
+        missing |= {"custom_tools"} if not compat.custom_tools else set()
+        missing |= set(compat.refuses)
+    elif isinstance(compat, AnthropicCompat) and not compat.sampling:
+        missing |= {"temperature", "top_p", "top_k"}
+    return frozenset(missing)
+
+
 def _of(*ids: str, lacks: str = "", **facts: Any) -> tuple[Model, ...]:
     return tuple(Model(ModelSpec(id, **facts), words(lacks)) for id in ids)
 
@@ -190,7 +209,7 @@ def _chat(preset: str, dialect: str | None, *models: Model, **more: Any) -> Targ
     knobs = KNOBS[CHAT] - more.pop("lacks", frozenset())
     # Servers other than OpenAI have no files of their own and no memory of what they said in sound.
     knobs -= words("user:file_id assistant:audio web_search_options prediction")
-    knobs -= {knob for knob in ("custom_tools", "json_schema") if not getattr(compat, knob)} | set(compat.refuses)
+    knobs -= without_flags(compat)
     more.setdefault("servers", frozenset({preset}))
     more.setdefault("tiers", _TIERS[CHAT])
     if more.get("tools"):
@@ -325,6 +344,7 @@ def _chat_targets() -> list[Target]:
             thoughts=(_CONTENT, _REASONING),
             servers=frozenset({"huggingface", "snowflake", "perplexity", "bedrock", "other", "pydantic-gateway"}),
             tiers=_TIERS[CHAT],
+            flagged=True,
         ),
     ]
 
@@ -367,7 +387,7 @@ def _messages_targets() -> list[Target]:
     models = (
         *_of("claude-sonnet-4-5", lacks="temperature+top_p effort:xhigh", compat=budgets),
         *_of("claude-3-7-sonnet-latest", lacks="effort", compat=budgets),
-        *_of("claude-opus-5", lacks="budget prefill temperature top_p top_k", compat=AnthropicCompat(sampling=False)),
+        *_of("claude-opus-5", lacks="budget prefill", compat=AnthropicCompat(sampling=False)),
         *_of("claude-sonnet-5", lacks="prefill temperature+top_p"),
     )
     own: dict[str, Any] = {
@@ -421,9 +441,9 @@ def _google_targets() -> list[Target]:
     )
     own: dict[str, Any] = {"tools": _SERVER_TOOLS[GEMINI], "tiers": _TIERS[GEMINI]}
     knobs = KNOBS[GEMINI]
-    vertex: Any = evolve(
-        CODECS[GEMINI], provider="google", api_version="v1", compat=GoogleCompat(server_tool_calls=False, labels=True)
-    )
+    vertex: Any = CODECS[GEMINI]
+    flags = GoogleCompat(server_tool_calls=False, labels=True)
+    vertex = evolve(vertex, provider="google", api_version="v1", compat=flags)
     project = "projects/p/locations/global/publishers/google/models/gemini-3-pro"
     return [
         Target(
@@ -483,8 +503,8 @@ def _copilot_targets() -> list[Target]:
             handle,
             RESPONSES,
             "copilot",
-            _of("gpt-5.2", "grok-4.5"),
-            KNOBS[RESPONSES] - words("provider_tools temperature top_p stop"),
+            _of("gpt-5.2", "grok-4.5", lacks=_REASONS),
+            KNOBS[RESPONSES] - words("provider_tools"),
             servers=frozenset({"github-copilot"}),
             tiers=_TIERS[RESPONSES],
         ),
@@ -518,6 +538,7 @@ def _faux_targets() -> list[Target]:
                 knobs,
                 tools=tools,
                 tiers=tiers,
+                flagged=api != CHAT,  # no vendor has the flags that servers of Chat have
             )
         )
     return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 
 from lash_proto.admission import Limits
@@ -18,7 +20,7 @@ __all__ = ["LimitedTransport"]
 
 
 class LimitedTransport:
-    """Performs calls by `inner`, those that count (`CallHttp.tokens`) when their turn comes. `clock` is the driver's."""
+    """Performs calls by `inner`; those that count (`CallHttp.tokens`) wait for their turn. `clock` is the driver's."""
 
     def __init__(self, inner: Transport, limits: Limits, *, clock: Clock = CLOCK) -> None:
         self._inner = inner
@@ -76,8 +78,7 @@ class LimitedFlight:
                 return self._stop()
             if not self._arrived:
                 self._arrived = True
-                post = poster()
-                gate.arrive(ticket, self._tokens, lambda: post(self._call))
+                gate.arrive(ticket, self._tokens, partial(poster(), self._call))
             if gate.has_come(ticket):
                 self._admitted = True
                 return Admitted(self._id)

@@ -17,7 +17,7 @@ __all__ = ["LimitedTransport"]
 
 
 class LimitedTransport:
-    """Performs calls by `inner`, those that count (`CallHttp.tokens`) when their turn comes. `clock` is the driver's."""
+    """Performs calls by `inner`; those that count (`CallHttp.tokens`) wait for their turn. `clock` is the driver's."""
 
     def __init__(self, inner: Transport, limits: Limits, *, clock: Clock = CLOCK) -> None:
         self._inner = inner

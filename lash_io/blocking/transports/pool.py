@@ -245,11 +245,11 @@ class HttpcoreFlight:
             self._chunks = iter(self._response.stream)
             self._body = Body(self._id, self._response)
             return self._body.head
-        if self._body.fault is not None:
-            return self._body.fault
+        if (happening := self._body.waiting()) is not None:
+            return happening
         for chunk in self._chunks:
-            happening = self._body.receive(chunk)
-            if happening is not None:
+            self._body.receive(chunk)
+            if (happening := self._body.waiting()) is not None:
                 return happening
         return self._body.end()
 

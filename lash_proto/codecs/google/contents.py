@@ -3,7 +3,7 @@
 Decisions.
 - One message is one content, except tool results: all of one turn are one `user` content of `functionResponse`s and
   nothing else, for text beside them makes the server take it for the model's. The server joins neighbours of one role
-  itself (WIRE 13), so no message is ever merged into another, and what went before stays as it was.
+  itself (WIRE 13); only those of the model are joined here, at the end of what went before.
 - A part that lash decoded goes back as it came: its text, its call, its `provider_data` beside it. A call from
   elsewhere has no thought signature; the first one of a message gets Google's documented word for that, because
   Gemini 3 refuses it otherwise.
@@ -99,7 +99,9 @@ class Contents:
                     self._made.append({"role": "user", "parts": parts})
                 else:
                     parts = self._said(message)
-                    if parts:  # nothing may be left of a message that was all foreign reasoning
+                    if parts and self._made and self._made[-1]["role"] == "model":
+                        self._made[-1]["parts"] += parts
+                    elif parts:  # nothing may be left of a message that was all foreign reasoning
                         self._made.append({"role": "model", "parts": parts})
         self._end_results()
         return self._made

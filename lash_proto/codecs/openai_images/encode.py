@@ -13,7 +13,7 @@ from ...http import HttpRequest, merge_headers
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_model, http_request, media_type_of
+from .._encoder import http_request, media_type_of
 from .._pictures import PICTURES, notes_on, prompt_parts
 from .form import File, form
 
@@ -28,7 +28,6 @@ _OWN: Final = ("background", "output_compression", "moderation")
 
 def encode(request: ImageRequest, spec: ModelSpec, query: str, *, stream: bool) -> HttpRequest:
     """The HTTP request. `response_format` is never sent: GPT image models answer it with a 400 and send base64."""
-    check_model(spec.id)
     parts = prompt_parts(request, spec)
     mask: ImagePart | None = getattr(request.options, "mask", None) or None
     pictures = [part for part in parts if isinstance(part, ImagePart)]

@@ -324,9 +324,15 @@ class InputItems:
 _RULE = "names are letters, digits, _ and -, at most 64"
 
 
+# What the vendor's SDK has as required and nullable in an item of input.
+_NULLABLE: Final = {"code_interpreter_call": ("code", "outputs"), "image_generation_call": ("result",)}
+
+
 def _without_nulls(data: Mapping[str, Any]) -> JsonDict:
-    """An item to be sent back: members that are null in output are refused in input (WIRE 1h)."""
-    item = {key: value for key, value in data.items() if value is not None}
+    """An item to be sent back: members that are null in output are refused in input (WIRE 1h), unless they must be
+    there."""
+    needed = _NULLABLE.get(str(data.get("type")), ())
+    item = {key: value for key, value in data.items() if value is not None or key in needed}
     action = item.get("action")
     if item.get("type") == "web_search_call" and isinstance(action, Mapping):
         item["action"] = {key: value for key, value in cast("JsonDict", action).items() if value is not None}

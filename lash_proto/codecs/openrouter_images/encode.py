@@ -11,7 +11,7 @@ from ...http import HttpRequest
 from ...messages import ImagePart, ImageRequest, TextPart
 from ...models import ModelSpec
 from ...values import JsonDict
-from .._encoder import check_model, data_url, http_request, media_type_of
+from .._encoder import data_url, http_request, media_type_of
 from .._pictures import PICTURES, notes_on, prompt_parts
 
 # One word for size here, three fields there: each is known by how it is written.
@@ -25,7 +25,6 @@ _URL: Final = re.compile(r"https?://|data:", re.IGNORECASE)
 
 def encode(request: ImageRequest, spec: ModelSpec, *, stream: bool) -> HttpRequest:
     """The HTTP request. Raises UnsupportedRequest."""
-    check_model(spec.id)
     parts = prompt_parts(request, spec)
     content = request.prompt if isinstance(request.prompt, str) else [_part(part) for part in parts]
     options = request.options

@@ -5,7 +5,7 @@
     ("system" | "user" | "model" | "tool", "text", text)
     ("user" | "tool", "image", bytes)
     ("model", "thought", text)
-    ("model", "call", id, name, arguments), the arguments as they stand where they are not whole
+    ("model", "call", id, name, arguments)
     ("tool", "result", id, text), before the pictures that stand inside the result
 """
 
@@ -71,14 +71,6 @@ def _data(url: str) -> bytes:
     return base64.b64decode(url.partition(";base64,")[2], validate=True)
 
 
-def _arguments(text: str) -> Any:
-    """A call's arguments; the text itself where it is not whole."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def _anthropic(body: Any) -> Iterator[Said]:
     for block in body.get("system", ()):
         yield "system", "text", block["text"]
@@ -130,7 +122,7 @@ def _completions(body: Any) -> Iterator[Said]:
             elif each["text"]:
                 yield who, "text", each["text"]
         for call in message.get("tool_calls", ()):
-            yield who, "call", call["id"], call["function"]["name"], _arguments(call["function"]["arguments"])
+            yield who, "call", call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])
 
 
 def _responses(body: Any) -> Iterator[Said]:
@@ -147,7 +139,7 @@ def _responses(body: Any) -> Iterator[Said]:
             assert item["encrypted_content"]
             yield "model", "thought", "".join(each["text"] for each in item["summary"])
         elif kind == "function_call":
-            yield "model", "call", item["call_id"], item["name"], _arguments(item["arguments"])
+            yield "model", "call", item["call_id"], item["name"], json.loads(item["arguments"])
         else:
             assert kind == "function_call_output"
             output = item["output"]

@@ -65,6 +65,14 @@ def test_json_is_json_whatever_the_headers_say(content_type: str | None, before:
         (b"{}", "protocol", "the body says nothing, which is not tiny"),
         (b'{"say":"Hel', "truncated", "the body is not whole JSON"),
         (b'{"say":"Hello.",', "truncated", "the body is not whole JSON"),
+        (b'{"say":tru', "truncated", "the body is not whole JSON"),
+        (b'{"say":[-', "truncated", "the body is not whole JSON"),
+        (b'{"say":1.', "truncated", "the body is not whole JSON"),
+        (b'{"say":1e+', "truncated", "the body is not whole JSON"),
+        (b'{"say":"\\', "truncated", "the body is not whole JSON"),
+        (b'{"say":"\\u00e', "truncated", "the body is not whole JSON"),
+        (b'{"say":true1', "protocol", "the body is not whole JSON"),
+        (b'{"say":trux', "protocol", "the body is not whole JSON"),
         (b'{"say" "Hello."}', "protocol", "the body is not whole JSON"),
         (b"<oops", "protocol", "page of HTML"),
         (b"Not found", "protocol", "the body holds no event, which is not tiny"),
@@ -79,6 +87,26 @@ def test_a_body_that_is_not_the_dialects_says_so(body: bytes, kind: str, message
     assert (failure.kind, failure.retryable) == (kind, kind == "truncated")
     assert message in failure.message
     assert made.partial().error == failure
+
+
+WHOLE = (
+    '{"say":null,"b":[true,false,-1.5e+10,0.25,2E-3,12],"c":"x\\u00e9\\ud83d\\ude00\\n\\"世","d":{"e":{}}, "f" : [ ] }'
+).encode()
+
+
+@pytest.mark.parametrize("size", range(1, len(WHOLE)))
+def test_a_body_that_is_cut_anywhere_is_cut_and_not_wrong(size: int) -> None:
+    """Also in a word, a number and an escape, where JSON readers complain of what stands there."""
+    made = decoder("application/json")
+    made.receive(WHOLE[:size])
+    assert failure_of(made).kind == "truncated"
+
+
+@pytest.mark.parametrize("rest", ["nix", "tru,", "fals}", "--", "\\u12"])
+def test_what_no_whole_body_begins_with_is_wrong_and_not_cut(rest: str) -> None:
+    made = decoder("application/json")
+    made.receive(b'{"say":' + rest.encode() + b"}")
+    assert failure_of(made).kind == "protocol"
 
 
 @pytest.mark.parametrize("body", [b"null", b"true", b'"text"', b"12", b"-1"])
@@ -213,7 +241,7 @@ def test_where_it_came_from_is_in_every_part() -> None:
 
 
 def test_an_error_in_the_middle_is_the_answer_and_the_first_one_stands() -> None:
-    made = decoder(x_request_id="req-1", retry_after="3")
+    made = decoder(x_request_id="req-1", retry_after="3")  # of the 200, not of the error
     made.receive(HELLO + event(say="a") + event(error={"message": "Busy.", "type": "overloaded_error"}))
     made.receive(event(error={"message": "Other."}))
     response = made.finish()
@@ -224,7 +252,6 @@ def test_an_error_in_the_middle_is_the_answer_and_the_first_one_stands() -> None
         code="overloaded_error",
         request_id="req-1",
         retryable=True,
-        retry_after=3.0,
         raw={"message": "Busy.", "type": "overloaded_error"},
     )
 

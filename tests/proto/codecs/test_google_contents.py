@@ -78,6 +78,14 @@ def test_each_message_is_a_content() -> None:
     ]
 
 
+def test_what_the_model_said_in_two_messages_is_one_content() -> None:
+    assert encoded(UserMessage("Hi"), AssistantMessage("a"), AssistantMessage("b"), UserMessage("c")) == [
+        {"role": "user", "parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": [{"text": "a"}, {"text": "b"}]},
+        {"role": "user", "parts": [{"text": "c"}]},
+    ]
+
+
 @pytest.mark.parametrize(
     ("part", "sent"),
     [

@@ -637,6 +637,16 @@ def test_arguments_that_are_no_object_go_back_as_an_empty_one() -> None:
     assert http.notes == ("arguments of 'f' that are no JSON object went back as an empty one",)
 
 
+def test_a_member_that_is_null_goes_back_where_it_has_to_be_there_and_else_not() -> None:
+    ran = {"type": "code_interpreter_call", "id": "ci_1", "code": None, "outputs": None, "error": None}
+    drawn = {"type": "image_generation_call", "id": "ig_1", "result": None, "revised_prompt": None}
+    blocks = [OpaquePart(str(item["type"]), item, OURS) for item in (ran, drawn)]
+    assert said(*blocks) == [
+        {"type": "code_interpreter_call", "id": "ci_1", "code": None, "outputs": None},
+        {"type": "image_generation_call", "id": "ig_1", "result": None},
+    ]
+
+
 def test_another_models_reasoning_ids_and_tools_stay_behind() -> None:
     other = Origin("openai", API, "gpt-4.1")
     parts: list[Part] = [
@@ -807,7 +817,7 @@ def wire_items(raw: bytes) -> list[dict[str, Any]]:
         found = [done[index] for index in sorted(done)]
     kept = []
     for item in found:
-        item = {key: value for key, value in item.items() if value is not None}
+        item = {key: value for key, value in item.items() if value is not None or key in ("outputs", "code", "result")}
         if item["type"] == "message":
             item["content"] = [{k: v for k, v in part.items() if k != "logprobs"} for part in item["content"]]
         if item["type"] == "custom_tool_call":
