@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
     from .errors import ContextOverflowError as ContextOverflowError
+    from .errors import InsecureRequest as InsecureRequest
     from .errors import InternalServerError as InternalServerError
     from .errors import MissingCredential as MissingCredential
     from .errors import NotFoundError as NotFoundError
@@ -135,8 +136,8 @@ _WHERE: dict[str, str] = {
         "compat": "AnthropicCompat ChatCompat GoogleCompat ResponsesCompat",
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
-        " ContextOverflowError InternalServerError MissingCredential NotFoundError OutputError OverloadedError"
-        " PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
+        " ContextOverflowError InsecureRequest InternalServerError MissingCredential NotFoundError OutputError"
+        " OverloadedError PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
         "exchange": "Exchange",
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
         "handoff": "Handoff Loss",
@@ -202,6 +203,7 @@ __all__ = [
     "ImagePart",
     "ImageRequest",
     "ImagesOptions",
+    "InsecureRequest",
     "InternalServerError",
     "JsonFormError",
     "JsonObject",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
+from lash_proto.admission import Limits
 from lash_proto.failures import LocalProtocolError
 from lash_proto.messages import ProviderOptions
 from lash_proto.models import ModelSpec
@@ -25,6 +26,7 @@ from ..tls import ClientCert, File
 from ..world import CLOCK, Clock
 from .driver import Run, Transport, performers
 from .transports.default import default_transport
+from .transports.limited import LimitedTransport
 
 __all__ = ["Client", "Stream"]
 
@@ -39,7 +41,8 @@ class Client:
     says. `ca_file` names the authorities to trust in place of the system's, `cert` a client's certificate (a PEM file,
     or one for it, one for its key, and a password); `ssl_context` has its own of both. `raise_errors=False` makes every
     outcome of a call a response. `on_payload(body, model)` may return a body to be sent instead,
-    `on_response(head, model)` sees status and headers of each attempt; a call's own go first.
+    `on_response(head, model)` sees status and headers of each attempt; a call's own go first. `limits` hold for all
+    calls of the client together, each attempt counting.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Client:
         raise_errors: bool = True,
         on_payload: OnPayload | None = None,
         on_response: OnResponse | None = None,
+        limits: Limits | None = None,
         transport: Transport | None = None,
         proxy: str | None = None,
         http2: bool = False,
@@ -61,7 +65,7 @@ class Client:
         cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response)
+        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
         self._clock = clock
         self._owned: Transport | None = None
         settings = {
@@ -76,6 +80,8 @@ class Client:
             transport = self._owned = default_transport(self.provider, clock=clock, **settings)
         else:
             refuse_settings("transport", settings)
+        if limits is not None:
+            transport = LimitedTransport(transport, limits, clock=clock)
         self._performers = performers(transport)
 
     @property
