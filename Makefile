@@ -4,6 +4,7 @@
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
 #   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
 #   make requests 2,000 requests of every kind held to the vendors' own types (REQUESTS="--strict --number 20000")
+#   make peers-faults   every fault, read by us and by what others use, as a table (PEERS="lash litellm" for some)
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -14,7 +15,7 @@ JOBS ?= auto
 PYTEST_ARGS ?= tests
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check format lint types imports coverage bench peers requests fuzz soak clean
+.PHONY: demo test check format lint types imports coverage bench peers peers-faults requests fuzz soak clean
 
 demo: $(VENV)/.for-demo
 	@$(VENV)/bin/lash demo
@@ -49,6 +50,9 @@ peers: $(VENV)/.for-development
 
 requests: $(VENV)-requests/.ready
 	@$(VENV)-requests/bin/python -m tests.requests $(REQUESTS)
+
+peers-faults: $(VENV)/.for-development
+	PYTHONPATH=. $(PY) tests/peers/faults.py $(PEERS)
 
 soak: $(VENV)/.for-development
 	LASH_HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)

@@ -115,7 +115,7 @@ _PIECE = 1 << 20
 
 
 def in_pieces(data: bytes) -> list[bytes]:
-    """A body's bytes as a machine is told of them: one read of a compressed body can bring a thousand times its size."""
+    """A body's bytes as a machine is told of them: one read of a compressed body can bring a thousand times its own."""
     if len(data) <= _PIECE:
         return [data] if data else []
     return [data[at : at + _PIECE] for at in range(0, len(data), _PIECE)]

@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Final, cast, overload
 
 from attrs import define, field
 
-from .values import MAX_DEPTH, Json, JsonDict, clean, hold_surrogate, parse_json
+from .values import MAX_DEPTH, MAX_VALUES, Json, JsonDict, clean, hold_surrogate, parse_json
 
 MAX_NUMBER: Final = 4300
 """Digits in a number; CPython converts no longer integer. Real ones have at most 20."""
@@ -65,6 +65,7 @@ class PartialJson:
     _escape: str = field(init=False, default="")  # half an escape, read again with the next fragment
     _high: str = field(init=False, default="")  # a high surrogate without its other half
     _length: int = field(init=False, default=0)
+    _count: int = field(init=False, default=0)  # values begun
 
     @property
     def value(self) -> Json:
@@ -86,6 +87,8 @@ class PartialJson:
 
     def _value(self, text: str, position: int) -> int:
         first = text[position]
+        if self._count >= MAX_VALUES:
+            return self._fail(text, f"JSON of more than {MAX_VALUES} values")
         if first == '"':
             self._put("")
             self._state = _STRING
@@ -198,6 +201,7 @@ class PartialJson:
         return position + count
 
     def _put(self, value: Json) -> None:
+        self._count += 1
         container = self._open[-1]
         if type(container) is dict:
             container[self._key] = value

@@ -33,6 +33,10 @@ JsonDict: TypeAlias = dict[str, Any]
 MAX_DEPTH: Final = 128
 """Nesting allowed in JSON from a peer. Deeper than any real schema, shallow enough for any caller's stack."""
 
+MAX_VALUES: Final = 4_000_000
+"""Values in one JSON text from a peer: a value can take thirty times the memory of its text. Log probabilities of some
+25,000 tokens, twenty for each, are fewer."""
+
 
 class Unset(Enum):
     """Not given: what a request leaves unset comes from the handle. None is a value, this is the lack of one."""
@@ -182,17 +186,20 @@ _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: str) -> Json:
-    """A JSON text as a Python value. Raises ValueError, and nothing else, for what is not JSON or too deep."""
+    """A JSON text as a Python value. Raises ValueError, and nothing else, for what is no JSON, too deep or too much."""
     try:  # around all of it: near the end of the caller's stack any call may find no room
         # Counting brackets takes a sixth of the time, so it is shown first that few can be there, as in most events: a
         # level costs an array two characters (`[]`) and an object five (`{"":}`), and there are no more arrays than
         # characters from the first `[` to the last.
         size = len(text)
+        # An upper bound: a comma may stand in a string.
+        if size > MAX_VALUES and sum(map(text.count, ",[{")) > MAX_VALUES:
+            raise ValueError(f"JSON of more than {MAX_VALUES} values")
         if (
             size > _SHALLOW
             and text.rfind("[") - text.find("[") + (size + 3) // 5 >= MAX_DEPTH
             and text.count("[") + text.count("{") > MAX_DEPTH
-            and _depth(text) > MAX_DEPTH
+            and _is_deep(text)
         ):
             raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
         try:
@@ -207,16 +214,17 @@ def parse_json(text: str) -> Json:
         raise ValueError("JSON nested deeper than the caller's stack allows") from None
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
+def _is_deep(text: str) -> bool:
+    depth = 0
     for match in _BRACKETS.finditer(text):
         first = text[match.start()]
         if first in "[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_DEPTH:
+                return True
         elif first in "]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def dump_json(value: Json) -> str:

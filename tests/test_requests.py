@@ -24,13 +24,15 @@ from lash_proto.messages import (
     LlmRequest,
     Message,
     ProviderOptions,
+    TextPart,
     ToolCallPart,
     ToolDefinition,
     ToolResultMessage,
     UserMessage,
 )
 from lash_proto.replies import LlmResponse
-from lash_proto.testing.codec import _not_grown, _without
+from lash_proto.testing.codec import _not_grown, _strings, _without
+from lash_proto.values import clean
 from tests.recordings import NO_RECORDINGS, find_recordings, read_items
 from tests.requests.checking import send
 from tests.requests.conversations import native, talks
@@ -48,7 +50,21 @@ NAMES: Final = [tool.name for tool in TOOLS]
 def test_a_case_is_sent_or_refused_by_part_and_rule(target: Target, data: st.DataObject) -> None:
     case = data.draw(cases(target))
     with suppress(UnsupportedRequest):
-        assert send(case) == send(case)
+        call = send(case)
+        assert send(case) == call
+        if isinstance(case.request, LlmRequest):
+            said = "\n".join(_strings(json.loads(call.body)))
+            assert [text for text in texts_of(case.request) if text not in said] == []
+
+
+def texts_of(request: LlmRequest) -> Iterator[str]:
+    """What was said in words, by whomever: all of it goes to the model."""
+    said: list[Any] = [request.system]
+    said += [message.content for message in request.messages if not isinstance(message, CustomMessage)]
+    for content in said:
+        for part in [TextPart(content)] if isinstance(content, str) else content or ():
+            if isinstance(part, TextPart) and part.text.strip():
+                yield clean(part.text)
 
 
 # --- what a provider wants back --------------------------------------------------------------------------------------
@@ -134,10 +150,9 @@ def sent_again(codec: Any, model: Any, reply: LlmResponse | AssistantMessage) ->
     """The body of the request that goes on from a reply."""
     message = reply.message if isinstance(reply, LlmResponse) else reply
     calls = [part for part in message.content if isinstance(part, ToolCallPart)]
-    tools = {call.name: ToolDefinition(call.name, kind=call.kind) for call in calls if call.name in NAMES}
     messages: list[Message] = [UserMessage("Begin."), message]
     messages += [ToolResultMessage(call.id, "done", call.name) for call in calls]
-    request = LlmRequest([*messages, UserMessage("Go on.")], tools=tuple(tools.values()))
+    request = LlmRequest([*messages, UserMessage("Go on.")], tools=TOOLS)
     return json.loads(codec.encode(request, model).body)
 
 

@@ -168,6 +168,17 @@ class Reader(asyncio.StreamReader):
         self.broken = exc
         self.feed_eof()
 
+    def at_hand(self, size: int) -> bytes | None:
+        """What a read gives without waiting, b"" at the end; None where it would wait."""
+        waiting = self.read(size)
+        try:
+            waiting.send(None)
+        except StopIteration as read:
+            data: bytes = read.value
+            return data
+        waiting.close()
+        return None
+
 
 class _AsyncioConnection:
     def __init__(self, reader: Reader, writer: asyncio.StreamWriter, clock: Clock) -> None:
@@ -210,23 +221,14 @@ class _AsyncioConnection:
             self._cut = False
             if task.uncancel() > others:
                 raise
-            return self._at_hand(READ) or None  # a loop that was held up hears of the deadline and of news at once
+            return (
+                self._reader.at_hand(READ) or None
+            )  # a loop that was held up hears of the deadline and of news at once
         finally:
             self._reading = None
 
     def is_stale(self) -> bool:
-        return self._at_hand(1) is not None or self._writer.is_closing()
-
-    def _at_hand(self, size: int) -> bytes | None:
-        """What a read gives without waiting, b"" at the end; None where it would wait."""
-        waiting = self._reader.read(size)
-        try:
-            waiting.send(None)
-        except StopIteration as read:
-            data: bytes = read.value
-            return data
-        waiting.close()
-        return None
+        return self._reader.at_hand(1) is not None or self._writer.is_closing()
 
     def interrupt(self) -> None:
         if self._reading is not None and not self._cut:

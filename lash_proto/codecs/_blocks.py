@@ -34,6 +34,9 @@ from ..values import clean, dump_json, hold_surrogate
 MAX_BLOCKS = 10_000
 """Blocks in one response."""
 
+MAX_ARGUMENTS = 64 * 1024 * 1024
+"""Characters of one call's arguments: as many as an event may have bytes."""
+
 
 @define
 class TextBlock:
@@ -100,6 +103,7 @@ class CallBlock:
     index: int = -1
     made_up: str = ""
     pieces: list[str] = field(factory=list[str])
+    size: int = 0
     log: PartialArguments = field(factory=PartialArguments)
     arguments: Mapping[str, Any] | None = None
     provider_data: dict[str, Any] | None = None
@@ -108,6 +112,9 @@ class CallBlock:
         """More of the arguments' text."""
         if not fragment:
             return
+        self.size += len(fragment)
+        if self.size > MAX_ARGUMENTS:
+            raise RemoteProtocolError(f"the arguments of a call are longer than {MAX_ARGUMENTS} characters")
         self.pieces.append(fragment)
         if self.index < 0:
             return
@@ -187,7 +194,7 @@ class Blocks:
         if not block.id:
             block.made_up = made_up_id(response_id, block.index, block.name)
         out.append(ToolCallStart(block.index, block.id or block.made_up, block.name))
-        fragments, block.pieces = block.pieces, []
+        fragments, block.pieces, block.size = block.pieces, [], 0
         block.log = PartialArguments(block.pieces)
         for fragment in fragments:
             block.add(fragment, out)

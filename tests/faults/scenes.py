@@ -19,8 +19,10 @@ from attrs import field, frozen
 
 from lash_proto.faux import FauxProvider, FauxReply
 from lash_proto.usage import StopReason
+from tests.faults.calls import Call, chat_calls, gemini_calls, messages_calls, responses_calls
 from tests.faults.oracle import ends, text_of
 from tests.faults.server import Drip, Repeat, Script
+from tests.faults.wire import JSON, LAST, chunk, head, respond, sized
 from tests.io.loopback import Peer, Step, reset, until_hung_up
 
 CHAT, RESPONSES, MESSAGES = "openai-completions", "openai-responses", "anthropic-messages"
@@ -29,13 +31,12 @@ APIS = (CHAT, RESPONSES, MESSAGES, GEMINI, CODE_ASSIST)
 
 SOAK = os.environ.get("LASH_HYPOTHESIS_PROFILE") == "soak"
 
-SSE = "text/event-stream; charset=utf-8"
-JSON = "application/json"
 SHORT = 0.05
 """A deadline in seconds, for what will not come."""
 
-Call = tuple[str | None, str, Mapping[str, Any]]
-"""Id (None: the server sent none), name, arguments."""
+
+def _steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(steps)
 
 
 @frozen
@@ -49,7 +50,7 @@ class Scene:
 
     api: str
     name: str
-    steps: tuple[Step, ...] = field(converter=tuple)
+    steps: tuple[Step, ...] = field(converter=_steps)
     text: str = ""
     kind: str | tuple[str, ...] | None = None
     stop: StopReason = "stop"
@@ -106,33 +107,6 @@ def whole(api: str, reply: FauxReply = REPLY) -> bytes:
 def said(api: str, events: Iterable[bytes]) -> str:
     """The text that these events say."""
     return "".join(text_of(api, event) for event in events)
-
-
-# --- HTTP ------------------------------------------------------------------------------------------------------------
-
-
-def head(content_type: str | None = SSE, status: int = 200, more: str = "Transfer-Encoding: chunked") -> bytes:
-    """Status line and headers."""
-    lines = [f"HTTP/1.1 {status} So", *([f"Content-Type: {content_type}"] if content_type else []), more]
-    return "".join(f"{line}\r\n" for line in lines if line).encode() + b"\r\n"
-
-
-def chunk(*pieces: bytes) -> bytes:
-    """Each piece as a chunk."""
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
-
-
-LAST = b"0\r\n\r\n"
-
-
-def respond(*pieces: bytes, **how: Any) -> bytes:
-    """A whole response, its body in chunks."""
-    return head(**how) + chunk(*(piece for piece in pieces if piece)) + LAST
-
-
-def sized(body: bytes, length: int, content_type: str = SSE) -> bytes:
-    """A response that says how long its body is, rightly or not."""
-    return head(content_type, more=f"Content-Length: {length}") + body
 
 
 # --- what breaks off -------------------------------------------------------------------------------------------------
@@ -230,7 +204,7 @@ def _slow(api: str) -> Iterator[Scene]:
     # What bounds it over httpcore is the deadline.
     yield Scene(api, "endless-interim", [Repeat(b"HTTP/1.1 100 Go\r\n\r\n" * 99)], "", ("protocol", "timeout"),
                 options=first)  # fmt: skip
-    page = [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))]
+    page: list[Step] = [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))]
     yield Scene(api, "endless-error-page", page, "", "server", options={"first_event_timeout": 8 * SHORT})
 
 
@@ -251,6 +225,10 @@ ERRORS: Mapping[str, Any] = {
 _EVENT_NAMES = {RESPONSES: b"event: error\n", MESSAGES: b"event: error\n"}
 
 
+# What the next event would be called: some clients pass over events whose name they do not know.
+_NAMES = {RESPONSES: b"event: response.output_text.delta\n", MESSAGES: b"event: content_block_delta\n"}
+
+
 def error_event(api: str) -> bytes:
     """The same in mid-stream."""
     error = ERRORS[api]
@@ -267,9 +245,10 @@ def _lies(api: str) -> Iterator[Scene]:
     yield Scene(api, "garbage-http", [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"], "", "protocol")
     yield Scene(api, "garbage-tls", [b"\x15\x03\x01\x00\x02\x02\x50" * 9], "", "protocol")
     yield Scene(api, "garbage-body", [respond(garbage)], "", ("truncated", "protocol"))
-    yield Scene(api, "garbage-in-event", [respond(*some, b"data: " + garbage + b"\n\n", *events)], text, "protocol")
-    broken = [respond(*some, b'data: {"choices":[{"delta":\n\n', *events)]
-    yield Scene(api, "broken-json-in-event", broken, text, "protocol")
+    begun = _NAMES.get(api, b"") + b"data: "
+    yield Scene(api, "garbage-in-event", [respond(*some, begun + garbage + b"\n\n", *events)], text, "protocol")
+    broken = events[len(some)].rstrip()[:-3] + b"\n\n"
+    yield Scene(api, "broken-json-in-event", [respond(*some, broken, *events)], text, "protocol")
     yield Scene(api, "garbage-chunk-size", [head() + chunk(*some) + b"xyz\r\n"], text, "protocol")
     yield Scene(api, "chunk-too-long", [head() + chunk(*some) + b"2\r\nabcd\r\n"], text, "protocol")
     yield Scene(api, "two-lengths", [head(more="Content-Length: 5\r\nContent-Length: 6") + b"hello"], "", "protocol")
@@ -314,7 +293,9 @@ def _unusual(api: str) -> Iterator[Scene]:
     yield fine("trailers", head() + chunk(*events) + b"0\r\nX-Checksum: 1\r\n\r\n")
     yield fine("chunk-extensions", head() + chunk(*events).replace(b"\r\ndata", b";a=b\r\ndata") + LAST)
     yield fine("bytes-after-end", respond(*events) + b"HTTP/1.1 200 OK\r\n\r\n")
-    yield fine("length-and-chunks", head(more="Content-Length: 3\r\nTransfer-Encoding: chunked") + chunk(*events) + LAST)
+    yield fine(
+        "length-and-chunks", head(more="Content-Length: 3\r\nTransfer-Encoding: chunked") + chunk(*events) + LAST
+    )
     yield fine("crlf", respond(body.replace(b"\n", b"\r\n")))
     yield fine("cr", respond(body.replace(b"\n", b"\r")))
     yield fine("bom", respond(b"\xef\xbb\xbf" + body))
@@ -325,12 +306,16 @@ def _unusual(api: str) -> Iterator[Scene]:
     # Behind the first byte of each character that has more: `ü`, `ß` and the globe, wherever they stand.
     places = [at for at, byte in enumerate(body) if byte >= 0xC0]
     assert places
-    pieces = [body[a:b] for a, b in zip([0, *(at + 1 for at in places)], [*(at + 1 for at in places), None], strict=True)]
+    pieces = [
+        body[a:b] for a, b in zip([0, *(at + 1 for at in places)], [*(at + 1 for at in places), None], strict=True)
+    ]
     yield fine("split-utf8", respond(*pieces))
     yield fine("split-surrogates", respond(*_spelled(api, b"\\ud83d", b"\\ude00")), text="\U0001f600")
     yield fine("lone-surrogate", respond(*_spelled(api, b"a\\ud83d", b"b")), text="a\ufffdb")
     yield fine("surrogate-at-end", respond(*_spelled(api, b"ab", b"\\ud83d")), text="ab\ufffd")
-    yield fine("line-separators", respond(*_spelled(api, "a\u2028b".encode(), "\u0085c".encode())), text="a\u2028b\u0085c")
+    yield fine(
+        "line-separators", respond(*_spelled(api, "a\u2028b".encode(), "\u0085c".encode())), text="a\u2028b\u0085c"
+    )
     yield fine("nul", respond(*_spelled(api, b"a\\u0000", b"b")), text="a\0b")
     yield fine("gzip", respond(gzip.compress(body), more="Content-Encoding: gzip\r\nTransfer-Encoding: chunked"))
     yield fine("gzip-flushed", respond(*_flushed(events), more="Content-Encoding: gzip\r\nTransfer-Encoding: chunked"))
@@ -360,31 +345,45 @@ def _too_much(api: str) -> Iterator[Scene]:
     text = said(api, some)
     coded = "Content-Encoding: {}\r\nTransfer-Encoding: chunked"
     packed = gzip.compress(b"".join(events))
-    yield Scene(api, "gzip-cut", [respond(packed[: len(packed) // 2], more=coded.format("gzip"))], TEXT, "truncated", prefix=True)
+    yield Scene(
+        api,
+        "gzip-cut",
+        [respond(packed[: len(packed) // 2], more=coded.format("gzip"))],
+        TEXT,
+        "truncated",
+        prefix=True,
+    )
     yield Scene(api, "gzip-lie", [respond(*events, more=coded.format("gzip"))], "", "protocol")
     yield Scene(api, "unknown-coding", [respond(*events, more=coded.format("rot13"))], "", "protocol")
     yield Scene(api, "coded-twice", [respond(packed, more=coded.format("gzip, gzip"))], "", "protocol")
-    deep = b"data: " + b"[" * 100_000 + b"]" * 100_000 + b"\n\n"
+    begun = _NAMES.get(api, b"") + b"data: "
+    deep = begun + b"[" * 100_000 + b"]" * 100_000 + b"\n\n"
     yield Scene(api, "deep-json", [respond(*some, deep, *events)], text, "protocol")
-    deep = b"data: " + b'{"a":' * 50_000 + b"\n\n"
+    deep = begun + b'{"a":' * 50_000 + b"\n\n"
     yield Scene(api, "deep-json-unclosed", [respond(*some, deep)], text, "protocol")
-    yield Scene(api, "deep-body", [respond(b"[" * 100_000 + b"]" * 100_000, content_type=JSON)], "", "protocol", whole=True)
+    yield Scene(
+        api, "deep-body", [respond(b"[" * 100_000 + b"]" * 100_000, content_type=JSON)], "", "protocol", whole=True
+    )
     yield Scene(api, "deep-error", [respond(b'{"error":' * 9999, content_type=JSON, status=500)], "", "server")
     if SOAK or api == CHAT:
-        yield Scene(api, "longest-line", [head() + chunk(*some, b"data: "), Repeat(chunk(b"x" * 65536))], text, "protocol",
-                    heavy=True)  # fmt: skip
+        line: list[Step] = [head() + chunk(*some, b"data: "), Repeat(chunk(b"x" * 65536))]
+        yield Scene(api, "longest-line", line, text, "protocol", heavy=True)
     if SOAK or api == MESSAGES:
-        yield Scene(api, "gzip-bomb-line", [head(more=coded.format("gzip")), Bomb(b"x")], "", "protocol", heavy=True)
-    if SOAK or api == GEMINI:
-        yield Scene(api, "gzip-bomb-blanks", [head(more=coded.format("gzip")), Bomb(b"\n")], "", "protocol", heavy=True)
+        yield Scene(
+            api, "gzip-bomb-line", [head(more=coded.format("gzip")), Bomb(b"x", 80)], "", "protocol", heavy=True
+        )
+    if SOAK:
+        yield Scene(
+            api, "gzip-bomb-blanks", [head(more=coded.format("gzip")), Bomb(b"\n", 300)], "", "protocol", heavy=True
+        )
 
 
 @functools.cache
-def _bomb(filler: bytes) -> bytes:
-    """More of it than any limit allows, in a thousandth of the bytes."""
+def _bomb(filler: bytes, mebibytes: int) -> bytes:
+    """More of it than a limit allows, in a thousandth of the bytes."""
     packer = zlib.compressobj(wbits=31)
     mega = filler * (1 << 20)
-    return b"".join([packer.compress(b"data: "), *(packer.compress(mega) for _ in range(320)), packer.flush()])
+    return b"".join([packer.compress(b"data: "), *(packer.compress(mega) for _ in range(mebibytes)), packer.flush()])
 
 
 @frozen
@@ -392,202 +391,23 @@ class Bomb:
     """A compressed body that is as good as endless; made when it is first played."""
 
     filler: bytes
+    mebibytes: int
 
     def __call__(self, peer: Peer) -> None:
-        peer.connection.sendall(chunk(_bomb(self.filler)) + LAST)
+        peer.connection.sendall(chunk(_bomb(self.filler, self.mebibytes)) + LAST)
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------
 
-_OSLO, _ROME = {"city": "Oslo"}, {"city": "Rome"}
-_WHOLE = json.dumps(_OSLO)
-
-
-def _sse(data: Any, name: str = "") -> bytes:
-    return (f"event: {name}\n" if name else "").encode() + b"data: " + json.dumps(data).encode() + b"\n\n"
-
-
-def _chat(*deltas: list[dict[str, Any]], finish: str = "tool_calls") -> bytes:
-    """A stream of deltas of `tool_calls`."""
-
-    def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return _sse({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
-
-    events = [event({"role": "assistant", "content": None}), *(event({"tool_calls": calls}) for calls in deltas)]
-    return respond(*events, event({}, finish), b"data: [DONE]\n\n")
-
-
-def _entry(arguments: str | None = None, name: str | None = None, **keys: Any) -> dict[str, Any]:
-    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
-    return {**keys, "function": function}
-
-
-def _chat_calls() -> Iterator[tuple[str, bytes, tuple[Call, ...]]]:
-    one, two = ("call_1", "weather", _OSLO), ("call_2", "weather", _ROME)
-    first, second = _entry(_WHOLE, "weather", id="call_1"), _entry(json.dumps(_ROME), "weather", id="call_2")
-    yield "late-id", _chat(
-        [_entry("", "weather", index=0)],
-        [_entry('{"city":', index=0)],
-        [_entry('"Oslo"}', index=0, id="call_1")],
-    ), (one,)
-    yield "late-name", _chat(
-        [_entry("", index=0, id="call_1")], [_entry('{"city":', index=0)], [_entry('"Oslo"}', "weather", index=0)]
-    ), (one,)
-    yield "no-id", _chat([_entry(_WHOLE, "weather", index=0)]), ((None, "weather", _OSLO),)
-    yield "no-index", _chat([first, second]), (one, two)
-    yield "no-index-in-pieces", _chat(
-        [_entry('{"city":', "weather", id="call_1")],
-        [_entry('"Oslo"}')],
-        [_entry('{"city":', "weather", id="call_2")],
-        [_entry('"Rome"}')],
-    ), (one, two)
-    yield "all-at-index-0", _chat([{**first, "index": 0}], [{**second, "index": 0}]), (one, two)
-    yield "from-index-1", _chat([{**first, "index": 1}], [{**second, "index": 2}]), (one, two)
-    yield "interleaved", _chat(
-        [_entry("", "weather", index=0, id="call_1"), _entry("", "weather", index=1, id="call_2")],
-        [_entry('{"city":', index=0), _entry('{"city":', index=1)],
-        [_entry('"Rome"}', index=1), _entry('"Oslo"}', index=0)],
-    ), (one, two)
-    yield "id-repeated", _chat(
-        *([_entry(piece, "weather", index=0, id="call_1")] for piece in ('{"ci', 'ty":"Os', 'lo"}'))
-    ), (one,)
-    yield "finished-with-stop", _chat([{**first, "index": 0}], finish="stop"), (one,)
-    yield "no-arguments", _chat([_entry("", "weather", index=0, id="call_1")]), (("call_1", "weather", {}),)
-    deep = '{"a":' + "[" * 10_000
-    yield "deep-arguments", _chat([_entry(deep, "weather", index=0, id="call_1")]), (("call_1", "weather", {}),)
-
-
-def _responses(*events: dict[str, Any]) -> bytes:
-    response = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": []}
-    told = [
-        {"type": "response.created", "response": {**response, "status": "in_progress"}},
-        *events,
-        {"type": "response.completed", "response": {**response, "status": "completed"}},
-    ]
-    return respond(*(_sse({**event, "sequence_number": number}, event["type"]) for number, event in enumerate(told)))
-
-
-def _item(number: int, arguments: str = "", **more: Any) -> dict[str, Any]:
-    return {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", "name": "weather",
-            "arguments": arguments, "status": "completed" if arguments else "in_progress", **more}  # fmt: skip
-
-
-def _responses_calls() -> Iterator[tuple[str, bytes, tuple[Call, ...]]]:
-    one, two = ("call_1", "weather", _OSLO), ("call_2", "weather", _ROME)
-    rome = json.dumps(_ROME)
-    added, done = "response.output_item.added", "response.output_item.done"
-    delta = "response.function_call_arguments.delta"
-
-    def piece(text: str, **keys: Any) -> dict[str, Any]:
-        return {"type": delta, "delta": text, **keys}
-
-    yield "late-id", _responses(
-        {"type": added, "output_index": 0, "item": _item(1, call_id="")},
-        piece(_WHOLE, output_index=0, item_id="fc_1"),
-        {"type": done, "output_index": 0, "item": _item(1, _WHOLE)},
-    ), (one,)
-    yield "no-index", _responses(
-        {"type": added, "item": _item(1)},
-        piece(_WHOLE, item_id="fc_1"),
-        {"type": done, "item": _item(1, _WHOLE)},
-        {"type": added, "item": _item(2)},
-        piece(rome, item_id="fc_2"),
-        {"type": done, "item": _item(2, rome)},
-    ), (one, two)
-    yield "ids-change", _responses(
-        {"type": added, "output_index": 0, "item": _item(1)},
-        piece(_WHOLE, output_index=0, item_id="other"),
-        {"type": done, "output_index": 0, "item": _item(1, _WHOLE, id="third")},
-    ), (one,)
-    yield "interleaved", _responses(
-        {"type": added, "output_index": 0, "item": _item(1)},
-        {"type": added, "output_index": 1, "item": _item(2)},
-        piece('{"city":', output_index=1),
-        piece('{"city":', output_index=0),
-        piece('"Oslo"}', output_index=0),
-        piece('"Rome"}', output_index=1),
-        {"type": done, "output_index": 1, "item": _item(2, '{"city":"Rome"}')},
-        {"type": done, "output_index": 0, "item": _item(1, '{"city":"Oslo"}')},
-    ), (one, two)
-    yield "never-announced", _responses({"type": done, "output_index": 0, "item": _item(1, _WHOLE)}), (one,)
-    deep = '{"a":' + "[" * 10_000
-    yield "deep-arguments", _responses(
-        {"type": added, "output_index": 0, "item": _item(1)}, piece(deep, output_index=0),
-        {"type": done, "output_index": 0, "item": _item(1, deep)},
-    ), (("call_1", "weather", {}),)  # fmt: skip
-
-
-def _messages(*events: dict[str, Any]) -> bytes:
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
-    told = [
-        {"type": "message_start", "message": message},
-        *events,
-        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 3}},
-        {"type": "message_stop"},
-    ]
-    return respond(*(_sse(event, event["type"]) for event in told))
-
-
-def _messages_calls() -> Iterator[tuple[str, bytes, tuple[Call, ...]]]:
-    one, two = ("call_1", "weather", _OSLO), ("call_2", "weather", _ROME)
-
-    def begin(number: int, index: int | None, **more: Any) -> dict[str, Any]:
-        block = {"type": "tool_use", "id": f"call_{number}", "name": "weather", "input": {}, **more}
-        return {"type": "content_block_start", "content_block": block} | _at(index)
-
-    def piece(text: str, index: int | None) -> dict[str, Any]:
-        delta = {"type": "input_json_delta", "partial_json": text}
-        return {"type": "content_block_delta", "delta": delta} | _at(index)
-
-    def stop(index: int | None) -> dict[str, Any]:
-        return {"type": "content_block_stop"} | _at(index)
-
-    rome = json.dumps(_ROME)
-    yield "no-index", _messages(
-        begin(1, None), piece(_WHOLE, None), stop(None), begin(2, None), piece(rome, None), stop(None)
-    ), (one, two)
-    yield "all-at-index-0", _messages(
-        begin(1, 0), piece(_WHOLE, 0), stop(0), begin(2, 0), piece(rome, 0), stop(0)
-    ), (one, two)
-    yield "never-stopped", _messages(begin(1, 0), piece(_WHOLE, 0), begin(2, 1), piece(rome, 1)), (one, two)
-    yield "interleaved", _messages(
-        begin(1, 0), begin(2, 1), piece('{"city":', 1), piece('{"city":"Oslo"}', 0), piece('"Rome"}', 1), stop(1), stop(0)
-    ), (one, two)
-    yield "whole-in-start", _messages(begin(1, 0, input=_OSLO), stop(0)), (one,)
-    yield "no-id", _messages(begin(1, 0, id=""), piece(_WHOLE, 0), stop(0)), ((None, "weather", _OSLO),)
-    deep = '{"a":' + "[" * 10_000
-    yield "deep-arguments", _messages(begin(1, 0), piece(deep, 0), stop(0)), (("call_1", "weather", {}),)
-
-
-def _at(index: int | None) -> dict[str, int]:
-    return {} if index is None else {"index": index}
-
-
-def _gemini_calls(wrap: Callable[[Any], Any]) -> Iterator[tuple[str, bytes, tuple[Call, ...]]]:
-    def answer(*events: list[dict[str, Any]]) -> bytes:
-        told: list[Any] = [
-            {"candidates": [{"content": {"role": "model", "parts": [{"functionCall": call} for call in calls]}}]}
-            for calls in events
-        ]
-        told.append({"candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "STOP"}]})
-        return respond(*(_sse(wrap(event)) for event in told))
-
-    oslo, rome = {"name": "weather", "args": _OSLO}, {"name": "weather", "args": _ROME}
-    yield "no-id", answer([oslo, rome]), ((None, "weather", _OSLO), (None, "weather", _ROME))
-    yield "no-id-apart", answer([oslo], [rome]), ((None, "weather", _OSLO), (None, "weather", _ROME))
-    yield "same-call-twice", answer([oslo], [oslo]), ((None, "weather", _OSLO), (None, "weather", _OSLO))
-    yield "no-arguments", answer([{"name": "weather"}]), ((None, "weather", {}),)
-
 
 def _calls(api: str) -> Iterator[Scene]:
     """Calls whose ids and indexes come late, twice or never."""
-    told = {
-        CHAT: _chat_calls,
-        RESPONSES: _responses_calls,
-        MESSAGES: _messages_calls,
-        GEMINI: lambda: _gemini_calls(lambda event: event),
-        CODE_ASSIST: lambda: _gemini_calls(lambda event: {"response": event}),
+    told: dict[str, Callable[[], Iterator[tuple[str, bytes, tuple[Call, ...]]]]] = {
+        CHAT: chat_calls,
+        RESPONSES: responses_calls,
+        MESSAGES: messages_calls,
+        GEMINI: lambda: gemini_calls(lambda event: event),
+        CODE_ASSIST: lambda: gemini_calls(lambda event: {"response": event}),
     }
     for name, sent, calls in told[api]():
         yield Scene(api, f"call-{name}", [sent], stop="tool_use", calls=calls)

@@ -74,7 +74,9 @@ class FaultServer(Server):
 
     def _script(self, request: bytes) -> Script:
         parts = request.split(b" ", 2)[1].decode("latin-1").lstrip("/").split("/")
-        return next(self.plays[name] for end in range(len(parts), 0, -1) if (name := "/".join(parts[:end])) in self.plays)
+        return next(
+            self.plays[name] for end in range(len(parts), 0, -1) if (name := "/".join(parts[:end])) in self.plays
+        )
 
     def __exit__(self, *exc: Any) -> None:
         self.ending.set()

@@ -1,8 +1,8 @@
-"""Every border is cut in memory: each byte of a small answer, on the wire and in the body, and each event of a recording.
+"""Every border is cut in memory: each byte of a small answer, on the wire and in the body, each event of a recording.
 
-Law 2 to the letter. Before the dialect's evidence of an end (WIRE 12.1) `finish()` raises RemoteProtocolError and a call
-ends in "truncated", with no word for why it stopped but the provider's own. After it the content and the stop reason
-are those of the whole, at most without usage. Where the evidence is, tests/faults/oracle.py says, which is no codec.
+Law 2 to the letter. Before the dialect's evidence of an end (WIRE 12.1) `finish()` raises RemoteProtocolError, and a
+call ends in "truncated", with no word for why it stopped but the provider's own. After it the content and the stop
+reason are those of the whole, at most without usage. Where the evidence is, tests/faults/oracle.py says: no codec.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 
 from lash_proto.codec import Route
 from lash_proto.codecs import CODECS
+from lash_proto.effects import CallHttp
 from lash_proto.exchange import Exchange
-from lash_proto.failures import RemoteProtocolError
 from lash_proto.faux import FauxReply
 from lash_proto.happenings import BodyEnded, BodyReceived, HeadReceived
 from lash_proto.http1 import Http1Exchange
@@ -26,10 +26,11 @@ from lash_proto.messages import LlmRequest, ProviderOptions, TextPart, ToolCallP
 from lash_proto.models import ModelSpec
 from lash_proto.providers.handle import KeyAuth
 from lash_proto.replies import LlmResponse
-from lash_proto.testing import Fixture, merge
+from lash_proto.testing import Fixture
 from lash_proto.testing import read as decode
 from tests.faults.oracle import ends, events_of, is_error
-from tests.faults.scenes import APIS, ERRORS, JSON, SOAK, SSE, chunk, head, sized, stream, whole
+from tests.faults.scenes import APIS, ERRORS, SOAK, stream, whole
+from tests.faults.wire import JSON, SSE, chunk, head, sized
 from tests.recordings import NO_RECORDINGS, Item, find_recordings, read_items
 
 # A text whose characters take one to four bytes, and a call: little of each, since all is cut everywhere.
@@ -127,9 +128,12 @@ def test_an_error_body_that_was_cut_is_the_error_that_its_status_tells(api: str)
         assert (error.kind, error.status) == ("overloaded", 503)
 
 
+WORDS = FauxReply("aß€🌍")
+
+
 def wire(api: str, framing: str) -> bytes:
-    """The same stream as it goes over a connection."""
-    events = stream(api, REPLY)
+    """A small stream as it goes over a connection."""
+    events = stream(api, WORDS)
     body = b"".join(events)
     match framing:
         case "chunks":
@@ -140,8 +144,17 @@ def wire(api: str, framing: str) -> bytes:
             return head(more="") + body
 
 
-def over_http(api: str, pieces: Sequence[bytes]) -> tuple[list[Any], LlmResponse]:
-    """A call whose connection gives these pieces and ends. The events merged, and the response."""
+def told(*pieces: bytes) -> tuple[list[Any], bytes]:
+    """What a connection tells of these pieces and its end, the body joined."""
+    http = Http1Exchange(CallHttp(1, "POST", "http://127.0.0.1/", (), b""))
+    http.to_send()
+    happenings = [each for piece in (*pieces, b"") if not http.ended for each in http.receive(piece)]
+    body = b"".join(each.data for each in happenings if isinstance(each, BodyReceived))
+    return [each for each in happenings if not isinstance(each, BodyReceived)], body
+
+
+def over_http(api: str, pieces: Sequence[bytes]) -> LlmResponse:
+    """What a call makes of a connection that gives these pieces and ends."""
     exchange = call_of(api)
     (call,) = exchange.start(0.0)
     http = Http1Exchange(call)
@@ -151,22 +164,24 @@ def over_http(api: str, pieces: Sequence[bytes]) -> tuple[list[Any], LlmResponse
         for happening in http.receive(piece) if not http.ended else ():
             outputs += exchange.receive(happening, 0.0)
     assert isinstance(outputs[-1], Done)
-    return list(merge(output for output in outputs[:-2])), outputs[-1].result
+    response: LlmResponse = outputs[-1].result
+    return response
 
 
 @pytest.mark.parametrize("framing", ["chunks", "length", "until the end"])
 @pytest.mark.parametrize("api", APIS)
 def test_laws_1_and_2_at_every_byte_of_a_connection(api: str, framing: str) -> None:
     sent = wire(api, framing)
-    last = next(event for event in stream(api, REPLY) if ends(api, event)).rstrip(b"\r\n")
+    last = next(event for event in stream(api, WORDS) if ends(api, event)).rstrip(b"\r\n")
     begin, end = sent.index(b"\r\n\r\n") + 4, sent.index(last) + len(last)
-    events, full = over_http(api, [sent])
+    full = over_http(api, [sent])
     assert (full.error, full.text) == (None, "aß€🌍")
-    for at in range(len(sent) + 1):
+    uncut = told(sent)
+    # What a body says is cut at every byte of its chunks; the other framings differ at their ends.
+    for at in range(0, len(sent) + 1, 1 if SOAK or framing == "chunks" else 7):
         if 0 < at < len(sent):
-            again, response = over_http(api, [sent[:at], sent[at:]])
-            assert (again, response) == (events, full)
-        _, response = over_http(api, [sent[:at]])
+            assert told(sent[:at], sent[at:]) == uncut
+        response = over_http(api, [sent[:at]])
         kind = response.error and response.error.kind
         if at >= end:
             assert (kind, response.content, response.stop_reason) == (None, full.content, full.stop_reason)
@@ -178,8 +193,12 @@ def test_laws_1_and_2_at_every_byte_of_a_connection(api: str, framing: str) -> N
 
 # --- every event of every recording ----------------------------------------------------------------------------------
 
-EXCEPTIONS: dict[str, str] = {}
-"""Recordings of which law 2 does not hold to the letter, each with the reason."""
+EXCEPTIONS = {
+    "openai-completions/pydantic-ai__test_openrouter-test_openrouter_stream_error-abc871-0": (
+        "After its finish_reason an error comes: cut between the two it is the whole answer that it was said to be."
+    ),
+}
+"""Recordings whose whole is not what law 2 makes of their prefixes, each with the reason."""
 
 BORDERS = 6
 """Borders of one recording that are tried: all of them in a soak."""
@@ -187,7 +206,9 @@ BORDERS = 6
 
 def recorded() -> Iterator[Item]:
     folder = find_recordings()
-    for api in APIS[:-1] if folder is not None else ():
+    if folder is None:
+        return
+    for api in APIS[:-1]:
         for item in read_items(folder / api):
             if item.meta["status"] == 200 and not item.body.lstrip().startswith(b"{"):
                 yield item
@@ -208,6 +229,9 @@ def test_law_2_at_the_events_of_recordings(item: Item) -> None:
         near = {last - 2, last - 1, last, last + 1, len(events) - 1}
         chosen = random.Random(item.name).sample(sorted(borders), min(BORDERS, len(borders)))
         borders &= {*near, *chosen}
+    if f"{api}/{item.name}" in EXCEPTIONS:
+        assert full.error is not None
+        full = decode(CODECS[api], fixture, [b"".join(events[:last])]).response
     for number in sorted(borders):
         check_cut(api, b"".join(events[:number]), fixture, full if number >= last else None)
 

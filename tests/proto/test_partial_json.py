@@ -191,6 +191,16 @@ def test_depth_is_bounded(bracket: str) -> None:
         assert json.dumps(parser.value).count(bracket[0]) == 128
 
 
+def test_very_many_values_are_an_error_and_what_came_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.partial_json.MAX_VALUES", 4)
+    for pieces in (['[ 1, [], "a" ]'], ["[ 1, [], ", '"a', '" , ', " 2]"]):
+        parser = PartialJson()
+        for piece in pieces:
+            parser.receive(piece)
+        assert parser.value == [1, [], "a"]
+        assert parser.error == (None if len(pieces) == 1 else "JSON of more than 4 values")
+
+
 def test_a_number_is_bounded() -> None:
     longest = "1" * 4300
     for fragments in (("[", longest, "1"), (f"[{longest}1",), (f"[{longest}", "11111")):

@@ -237,6 +237,14 @@ print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
     assert errors + overflows > 0 or sys.version_info >= (3, 12)
 
 
+def test_json_of_very_many_values_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.values.MAX_VALUES", 4)
+    assert parse_json('[1,2,{"a":3}]') == [1, 2, {"a": 3}]
+    for text in ("[1,2,3,4,5]", "[[],[[]]]", '{"a":{},"b":{"c":{}}}'):
+        with pytest.raises(ValueError, match="^JSON of more than 4 values$"):
+            parse_json(text)
+
+
 def test_where_the_stack_has_no_room_deep_json_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(text: str, start: int) -> Any:
         raise RecursionError("maximum recursion depth exceeded while decoding a JSON array")

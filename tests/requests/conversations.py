@@ -118,7 +118,7 @@ class Talk:
             self.messages.append(CustomMessage("note", {"n": self.next()}))
 
     @property
-    def last(self) -> Message:
+    def last(self) -> UserMessage | AssistantMessage | ToolResultMessage:
         """The last message that is sent."""
         return next(message for message in reversed(self.messages) if not isinstance(message, CustomMessage))
 
@@ -299,7 +299,9 @@ def talks(draw: Draw, target: Target, model: Model, knobs: frozenset[str], names
             talk.user()
             if rarely(draw, 8):
                 talk.user()
-    if not isinstance(talk.last, UserMessage) and (talk.loose or rarely(draw, 3)):
+    said = talk.last.content
+    unheard = talk.loose and not any(isinstance(part, (str, TextPart)) for part in said)  # it may not be handed on
+    if unheard or (not isinstance(talk.last, UserMessage) and (talk.loose or rarely(draw, 3))):
         talk.user()
     if isinstance(talk.last, UserMessage):
         talk.leave_open()  # calls at the very end would stay so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from functools import cache
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -37,9 +38,14 @@ SESSIONS: Final = st.sampled_from(["s-1", "session with blanks", "ü" * 10, "x" 
 REQUEST_IDS: Final = st.sampled_from(["r-1", "0" * 512])
 
 
+@cache
+def _one_in(number: int) -> st.SearchStrategy[bool]:
+    return st.sampled_from([*[False] * (number - 1), True])
+
+
 def rarely(draw: Draw, one_in: int = 4) -> bool:
     """True one time in so many; False is what it shrinks to."""
-    return draw(st.sampled_from((*(False,) * (one_in - 1), True)))
+    return draw(_one_in(one_in))
 
 
 def some(draw: Draw, strategy: st.SearchStrategy[Any], most: int, least: int = 0) -> list[Any]:
@@ -165,6 +171,17 @@ def _choices(draw: Draw, inner: st.SearchStrategy[Any], *, loose: bool) -> dict[
     return {word: arms, **draw(_ABOUT)}
 
 
+@cache
+def _inner(depth: int, *, loose: bool) -> st.SearchStrategy[Any]:
+    """What stands inside a schema, so deep."""
+    if not depth:
+        return _LEAVES
+    each = _inner(depth - 1, loose=loose)
+    return st.one_of(
+        _LEAVES, _LEAVES, _objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)
+    )
+
+
 _DEFINED: Final[dict[str, Any]] = {
     "Word": {"type": "string", "minLength": 1},
     "Node": {
@@ -191,11 +208,7 @@ def _refers(schema: Any) -> bool:
 @st.composite
 def schemas(draw: Draw, *, loose: bool = True, recursive: bool = True) -> dict[str, Any]:
     """A schema of an object. `loose`: also what only servers take that do not hold the model to it."""
-    inner = st.recursive(
-        _LEAVES,
-        lambda each: st.one_of(_objects(each, loose=loose), _arrays(each, loose=loose), _choices(each, loose=loose)),
-        max_leaves=4,
-    )
+    inner = _inner(2, loose=loose)
     schema = draw(_objects(inner, loose=loose))
     if _refers(schema) or rarely(draw, 8):
         schema["$defs"] = _DEFINED if recursive else _FLAT_DEFINED

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from ...failures import RemoteProtocolError
 from ...values import Json, clean, dump_json, parse_json
-from .._blocks import CallBlock
+from .._blocks import MAX_BLOCKS, CallBlock
 
 
 @define
@@ -50,7 +51,13 @@ class Calls:
         if index is not None:
             self.by_index[index] = block
         if not block.name:
+            if len(self.nameless) >= MAX_BLOCKS:  # they have no place among the blocks, which are counted
+                raise RemoteProtocolError(f"more than {MAX_BLOCKS} calls without a name in one response")
             self.nameless.append(block)
+
+    def named(self, block: CallBlock) -> None:
+        """A call's name has come."""
+        self.nameless = [each for each in self.nameless if each is not block]
 
 
 def arguments_text(value: Json) -> str:

@@ -358,7 +358,7 @@ class ChatDecoder(DialectDecoder):
         elif not block.name and name:
             block.name = clean(name)
             block.kind = "custom" if is_custom else "function"
-            self._calls.nameless.remove(block)
+            self._calls.named(block)
             self._start_call(block, out)
         if block.kind == "custom" and not is_custom:
             fragment = arguments_text(custom.get("input"))

@@ -870,7 +870,7 @@ def test_a_choice_without_the_tool_is_refused() -> None:
 
 
 def test_a_request_without_tools_names_those_of_earlier_calls() -> None:
-    messages = (
+    messages: tuple[Message, ...] = (
         UserMessage("Hi"),
         AssistantMessage([ToolCallPart("a", "f"), ToolCallPart("b", "my.tool"), ToolCallPart("c", "f")]),
         *[ToolResultMessage(id, "1") for id in "abc"],

@@ -6,7 +6,9 @@ import hashlib
 
 import pytest
 
+from lash_proto.codecs import _blocks
 from lash_proto.codecs._blocks import Blocks, made_up_id
+from lash_proto.failures import RemoteProtocolError
 from lash_proto.messages import Origin, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from lash_proto.replies import (
     PartAdded,
@@ -228,3 +230,16 @@ def test_final_arguments_add_what_they_have_more_or_replace(blocks: Blocks) -> N
 def test_ids_and_names_are_encodable(blocks: Blocks) -> None:
     call = blocks.new_call("c\ud83d", "f\ud83d")
     assert (call.id, call.name) == ("c\ufffd", "f\ufffd")
+
+
+def test_arguments_are_bounded_and_what_came_before_stays(blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_blocks, "MAX_ARGUMENTS", 4)
+    out: list[StreamEvent] = []
+    call = blocks.new_call("c", None)
+    call.add('{"a', out)
+    call.name = "f"
+    blocks.start_call(call, None, out)
+    call.add("b", out)
+    with pytest.raises(RemoteProtocolError, match="^the arguments of a call are longer than 4 characters$"):
+        call.add("c", out)
+    assert call.part().raw_arguments == '{"ab'

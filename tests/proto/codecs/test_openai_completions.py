@@ -669,6 +669,14 @@ def test_an_id_that_comes_late_belongs_to_the_call() -> None:
     assert brief(calls(call(None, None, None, ""), call("a", None, "f", "{}"))) == [("a", "f", {})]
 
 
+def test_calls_without_a_name_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.codecs.openai_completions.calls.MAX_BLOCKS", 2)
+    deltas = [{"tool_calls": [{"index": index, "function": {"arguments": "{}"}}]} for index in range(3)]
+    assert said(*deltas[:2]).error is None
+    with pytest.raises(RemoteProtocolError, match="more than 2 calls without a name"):
+        said(*deltas)
+
+
 def test_a_nameless_call_counts_only_if_it_has_an_id() -> None:
     assert brief(calls(call("a", 0, None, "{}"), call(None, 1, None, "{}"))) == [("a", "", {})]
     assert brief(whole({"tool_calls": [call("a", 0, None, "{}"), call(None, 1, None, "{}")]}).tool_calls) == [
