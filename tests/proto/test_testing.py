@@ -336,7 +336,7 @@ def test_cache_markers_may_move() -> None:
         return {**body, "messages": messages}
 
     check_replay(encoding(marked), GOOD)
-    broken("law 6", lambda: check_replay(encoding(marked), GOOD, markers=()))
+    broken("law 6", lambda: check_replay(encoding(marked), GOOD, beside=()))
 
 
 def test_the_last_container_may_grow_at_its_end() -> None:
