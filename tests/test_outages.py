@@ -61,7 +61,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Status, kind, whether it is worth another try (WIRE 12.2).
 ERRORS: tuple[tuple[int, FailureKind, bool], ...] = (
-    *((429, "rate_limit", True),) * 5,
+    (429, "rate_limit", True),
+    (429, "rate_limit", True),
+    (429, "rate_limit", True),
+    (429, "rate_limit", True),
+    (429, "rate_limit", True),
     (500, "server", True),
     (502, "server", True),
     (503, "overloaded", True),
