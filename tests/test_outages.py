@@ -62,7 +62,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Status, kind, whether it is worth another try (WIRE 12.2).
 ERRORS: tuple[tuple[int, FailureKind, bool], ...] = (
     (429, "rate_limit", True),
-    (429, "rate_limit", True),
+    (429, "rate_limit", True),  # the most common, and so more often than others
     (429, "rate_limit", True),
     (429, "rate_limit", True),
     (429, "rate_limit", True),

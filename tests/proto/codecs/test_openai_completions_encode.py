@@ -182,6 +182,12 @@ def test_what_one_server_lacks_is_refused_there(request_: LlmRequest, compat: di
         encode(request_, **compat)
 
 
+def test_a_name_for_the_user_that_is_too_long_is_refused() -> None:
+    assert body_of(with_options(safety_identifier="u" * 64))["safety_identifier"] == "u" * 64
+    with pytest.raises(UnsupportedRequest, match=r"^options.safety_identifier: at most 64 characters$"):
+        encode(with_options(safety_identifier="u" * 65))
+
+
 def test_a_server_that_keeps_no_answers_is_not_told_to_keep_none() -> None:
     assert body_of(with_options(store=False))["store"] is False
     assert "store" not in body_of(with_options(store=False), refuses=("store",))
