@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias
 
 from attrs import define, field, frozen
 
+from lash_proto.admission import Limits
 from lash_proto.effects import AskHost
 from lash_proto.errors import error_of
 from lash_proto.exchange import ON_PAYLOAD, ON_RESPONSE, Exchange
@@ -96,6 +97,7 @@ class Calls:
     raise_errors: bool
     on_payload: OnPayload | None
     on_response: OnResponse | None
+    limited: bool
 
     @classmethod
     def of(
@@ -107,11 +109,13 @@ class Calls:
         raise_errors: bool,
         on_payload: OnPayload | None,
         on_response: OnResponse | None,
+        limits: Limits | None,
     ) -> Self:
         """By the arguments of a client. A key that is not given is looked for in the environment, here alone."""
         handle, model = provider_of(provider, model)
         handle = handle.with_key(api_key) if api_key else with_env_key(handle)
-        return cls(Kept(handle), model, options or ProviderOptions(), raise_errors, on_payload, on_response)
+        options = options or ProviderOptions()
+        return cls(Kept(handle), model, options, raise_errors, on_payload, on_response, limits is not None)
 
     @property
     def provider(self) -> ProviderHandle:
@@ -152,7 +156,7 @@ class Calls:
         if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
             wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
         hooks = {name: hook for name, hook in wanted.items() if hook is not None}
-        exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks)
+        exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks, limited=self.limited)
         raise_errors = self.raise_errors if asked.raise_errors is None else asked.raise_errors
         if not hooks:
             return Call(exchange, raise_errors, asked.cancel)

@@ -6,13 +6,15 @@ go past proxies that the environment names, since no proxy could reach them (as 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lash_proto.http1 import Origin
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "refuse_settings"]
 
 
 @frozen
@@ -20,7 +22,7 @@ class Choice:
     """`httpcore`: by HttpcoreTransport, through `proxy` where that is a URL."""
 
     httpcore: bool = False
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
 
 
 def choose(origin: Origin, *, proxy: str | None, http2: bool, pool: bool, environment: Mapping[str, str]) -> Choice:
@@ -32,9 +34,7 @@ def choose(origin: Origin, *, proxy: str | None, http2: bool, pool: bool, enviro
 
 
 def _from_environment(origin: Origin, environment: Mapping[str, str]) -> str | None:
-    if origin.host == "localhost" or origin.host.startswith("127.") or origin.host == "::1":
-        return None
-    if _excepted(origin, _look_up("no_proxy", environment) or ""):
+    if origin.is_loopback or _excepted(origin, _look_up("no_proxy", environment) or ""):
         return None
     # A CGI script's HTTP_PROXY is the `Proxy` header of whoever asked (CVE-2016-5385).
     names = [f"{origin.scheme}_proxy", "all_proxy"]
@@ -49,7 +49,8 @@ def _look_up(name: str, environment: Mapping[str, str]) -> str | None:
 
 
 def _excepted(origin: Origin, no_proxy: str) -> bool:
-    """Whether NO_PROXY holds the host: itself, a domain above it, either with a port, or `*` for all."""
+    """Whether NO_PROXY holds the host: itself, a domain or network above it, any with a port, or `*` for all."""
+    address = _address(origin.host)
     for entry in no_proxy.lower().split(","):
         name = entry.strip()
         if name == "*":
@@ -62,4 +63,27 @@ def _excepted(origin: Origin, no_proxy: str) -> bool:
         name = name.strip("[]").lstrip("*").lstrip(".")
         if name and (origin.host == name or origin.host.endswith(f".{name}")):
             return True
+        if address is not None and "/" in name and _holds(name, address):
+            return True
     return False
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _holds(network: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:  # what is none excepts nothing
+        return False
+
+
+def refuse_settings(owner: str, settings: Mapping[str, Any]) -> None:
+    """TypeError for settings that would be passed over, because `owner` was given and has its own."""
+    given = [name for name, value in settings.items() if value is not None and value is not False]
+    if given:
+        raise TypeError(f"{' and '.join(given)} would do nothing: the {owner} that was given has its own")

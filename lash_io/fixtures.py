@@ -21,6 +21,7 @@ from attrs import field, frozen
 from lash_proto.effects import CallHttp
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import BodyEnded, BodyReceived, Connected, Failed, HeadReceived
+from lash_proto.http import CREDENTIAL_HEADERS
 from lash_proto.values import Secret, header, redact_text
 
 from .flights import News
@@ -36,7 +37,6 @@ _FRAMING = (
     "connection",
     "keep-alive",
 )  # not of the body kept
-_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key"})
 _KEYS = frozenset({"key", "api_key", "apikey", "api-key", "access_token", "token", "sig", "signature"})
 
 
@@ -178,7 +178,7 @@ class Recording:
         texts = [
             value.reveal() if isinstance(value, Secret) else value
             for name, value in self._call.headers
-            if isinstance(value, Secret) or name.lower() in _CREDENTIALS
+            if isinstance(value, Secret) or name.lower() in CREDENTIAL_HEADERS
         ]
         words = {word for text in texts for word in (text, text.rpartition(" ")[2])}
         words |= {value for name, value in parse_qsl(urlsplit(self._call.url).query) if name.lower() in _KEYS}

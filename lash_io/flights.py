@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lash_proto.effects import EFFECTS
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import (
+    Admitted,
     BodyEnded,
     BodyReceived,
     Connected,
@@ -47,7 +48,7 @@ MOMENT = 0.001
 CATCH_UP = 1.0
 """Seconds in which a caller who was away past a deadline is given what lay here unread, before the deadline counts."""
 
-News: TypeAlias = Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
+News: TypeAlias = Admitted | Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered
 """The happenings that answer an effect."""
 
 

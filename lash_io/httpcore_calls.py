@@ -16,11 +16,23 @@ from lash_proto.http1 import Origin, split_url
 from lash_proto.values import Secret, redact_text
 
 from .flights import News, unreached
+from .tls import LazyContext
 
 if TYPE_CHECKING:
     import httpcore
 
-__all__ = ["Body", "failure", "may_renew", "needs", "proxy_of", "request_of"]
+__all__ = [
+    "Body",
+    "alpn",
+    "failure",
+    "may_renew",
+    "needs",
+    "peer_of",
+    "proxy_of",
+    "request_of",
+    "secured_proxy",
+    "shares",
+]
 
 
 def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tuple[Origin, httpcore.Request]:
@@ -39,8 +51,9 @@ def request_of(call: CallHttp, connect_timeout: float | None, trace: Any) -> tup
         items = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
     except UnicodeEncodeError:
         raise LocalProtocolError("a header holds characters that HTTP cannot carry") from None
-    # The driver's deadlines bound the call; connecting, done in the same breath as sending, has httpcore's own.
-    extensions = {"timeout": {"connect": connect_timeout, "pool": connect_timeout}, "trace": trace}
+    # The driver's deadlines bound the call. These are for what it cannot see in a pool, and for what it left behind.
+    timeouts = {"connect": connect_timeout, "pool": connect_timeout, "read": call.patience, "write": call.patience}
+    extensions = {"timeout": timeouts, "trace": trace}
     return origin, httpcore.Request(call.method, url, headers=items, content=_Content(call.body), extensions=extensions)
 
 
@@ -65,6 +78,29 @@ def proxy_of(url: str) -> httpcore.Proxy:
     return httpcore.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
 
 
+def secured_proxy(proxy: httpcore.Proxy, tls: LazyContext) -> httpcore.Proxy:
+    """The proxy with the authorities to trust where it is at https://. A client's certificate is for the origin."""
+    if proxy.url.scheme == b"https" and proxy.ssl_context is None:
+        proxy.ssl_context = tls.showing_nothing()
+    return proxy
+
+
+def peer_of(proxy: httpcore.Proxy) -> Origin:
+    """Where a proxy listens."""
+    return Origin("http", proxy.url.host.decode("ascii"), proxy.url.origin.port)
+
+
+def alpn(http2: bool) -> list[str]:
+    """What TLS is to offer, as httpcore has it."""
+    return ["http/1.1", "h2"] if http2 else ["http/1.1"]
+
+
+def shares(network: Any) -> bool:
+    """Whether calls may share a network stream of httpcore's: HTTP/2 was agreed on."""
+    tls = network.get_extra_info("ssl_object")
+    return tls is not None and tls.selected_alpn_protocol() == "h2"
+
+
 def failure(id: int, origin: Origin, error: Exception, *, started: bool) -> Failed | None:
     """What an exception means; `started`: the response had begun. None for one that is no failure of the world.
 
@@ -73,7 +109,8 @@ def failure(id: int, origin: Origin, error: Exception, *, started: bool) -> Fail
     names = {class_.__name__ for class_ in type(error).__mro__}
     text = redact_text(str(error))
     if "TimeoutException" in names:
-        return Failed(id, "timeout", f"no connection to {origin.host}:{origin.port} within the time allowed")
+        what = "no answer from" if names & {"ReadTimeout", "WriteTimeout"} else "no connection to"
+        return Failed(id, "timeout", f"{what} {origin.host}:{origin.port} within the time allowed")
     if "ProxyError" in names:
         return Failed(id, "connection", f"the proxy refused: {text}")
     if "RemoteProtocolError" in names:
@@ -90,11 +127,17 @@ def failure(id: int, origin: Origin, error: Exception, *, started: bool) -> Fail
     return unreached(id, origin, cause or error, started=started)
 
 
-def may_renew(error: Exception) -> bool:
-    """Whether a kept connection may have been stale when a request on it ended so."""
+def may_renew(error: Exception, *, unheard: bool) -> bool:
+    """Whether a request on a kept connection that ended so may go out again on another: nothing of an answer had come.
+
+    `unheard`: no byte at all. What is not HTTP or breaks off has begun, and a stream of HTTP/2 that the server resets
+    was seen by it.
+    """
     import httpcore
 
-    return isinstance(error, httpcore.ReadError | httpcore.WriteError | httpcore.RemoteProtocolError)
+    if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" not in str(error):
+        return False
+    return unheard and isinstance(error, httpcore.ReadError | httpcore.WriteError | httpcore.RemoteProtocolError)
 
 
 class _Content:

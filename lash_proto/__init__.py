@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .admission import Limits as Limits
     from .codecs import CODECS as CODECS
     from .codecs.anthropic_messages.options import AnthropicOptions as AnthropicOptions
     from .codecs.google.options import GoogleOptions as GoogleOptions
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
     from .errors import ContextOverflowError as ContextOverflowError
+    from .errors import InsecureRequest as InsecureRequest
     from .errors import InternalServerError as InternalServerError
     from .errors import MissingCredential as MissingCredential
     from .errors import NotFoundError as NotFoundError
@@ -123,6 +125,7 @@ if TYPE_CHECKING:
 _WHERE: dict[str, str] = {
     name: module
     for module, names in {
+        "admission": "Limits",
         "codecs": "CODECS",
         "codecs.anthropic_messages.options": "AnthropicOptions",
         "codecs.google.options": "GoogleOptions",
@@ -133,8 +136,9 @@ _WHERE: dict[str, str] = {
         "compat": "AnthropicCompat ChatCompat GoogleCompat ResponsesCompat",
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
-        " ContextOverflowError InternalServerError MissingCredential NotFoundError OutputError OverloadedError"
-        " PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
+        " ContextOverflowError InsecureRequest InternalServerError MissingCredential NotFoundError OutputError"
+        " OverloadedError PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError"
+        " UnsupportedRequest",
         "exchange": "Exchange",
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
         "handoff": "Handoff Loss",
@@ -200,11 +204,13 @@ __all__ = [
     "ImagePart",
     "ImageRequest",
     "ImagesOptions",
+    "InsecureRequest",
     "InternalServerError",
     "JsonFormError",
     "JsonObject",
     "JsonSchema",
     "LashError",
+    "Limits",
     "LlmRequest",
     "LlmResponse",
     "LlmUsage",

@@ -16,13 +16,20 @@ from .messages import ToolCallPart
 
 @frozen(weakref_slot=False)
 class CallHttp:
-    """Send this request and report the response: Connected, HeadReceived, BodyReceived*, then BodyEnded or Failed."""
+    """Send this request and report the response: Connected, HeadReceived, BodyReceived*, then BodyEnded or Failed.
+
+    `patience` is the longest silence, in seconds, that may be borne in the whole of it (None: any): for a pool that no
+    word of the machine's reaches. `tokens` is what it counts where calls are limited, and that it waits for its turn
+    there, which is told as Admitted, before all else; None: it does not wait, and no such news comes.
+    """
 
     id: int
     method: str
     url: str
     headers: HeaderItems
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    patience: float | None = None
+    tokens: int | None = None
 
 
 @frozen(weakref_slot=False)

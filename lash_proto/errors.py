@@ -17,6 +17,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ContextOverflowError",
+    "InsecureRequest",
     "InternalServerError",
     "LashError",
     "LocalProtocolError",
@@ -63,6 +64,22 @@ class OutputError(LashError, ValueError):
 
 class MissingCredential(LashError):
     """No key was given and none was found; the message names where one is looked for. Raised before any I/O."""
+
+
+class InsecureRequest(LashError):
+    """A credential would have gone over plain http to `place`, a host and port beyond this machine. Raised before any
+    I/O."""
+
+    def __init__(self, place: str) -> None:
+        message = (
+            f"the credential would go to {place} in the clear: use https://, or say allow_http=True, in the call or in "
+            "the handle's options, where the way there is safe"
+        )
+        super().__init__(message, failure=Failure(kind="unsupported", message=message))
+        self.place = place
+
+    def __reduce__(self) -> tuple[type[InsecureRequest], tuple[str]]:
+        return type(self), (self.place,)
 
 
 class APIError(LashError):

@@ -1,8 +1,8 @@
 """One model call: send, decode, fail, retry, end. The machine that every client drives.
 
-It waits for one thing at a time: an HTTP call in flight (`_call` is its id), the hour of the next attempt, a hook of
-the host's (`_ask` is its id), or a child that renews the credential (`_renewal`). Time is `wake_at`, so no driver needs
-a timer of its own kind.
+It waits for one thing at a time: an HTTP call in flight (`_call` is its id) or its turn (`_queued`), the hour of the
+next attempt, a hook of the host's (`_ask` is its id), or a child that renews the credential (`_renewal`). Time is
+`wake_at`, so no driver needs a timer of its own kind.
 
 Decisions.
 - The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
@@ -13,6 +13,10 @@ Decisions.
 - An attempt that failed stays as it was until the next one begins. Whoever cancels during a wait gets what had come.
 - A hook is asked where one listens, and nothing goes on before it has answered: what the server says meanwhile waits
   here, and no deadline but the whole call's runs, for it would measure the host. A hook that fails ends the call.
+- Where calls are limited, each attempt waits for its turn (`admission` has why), and until that comes it has not begun:
+  no deadline but the whole call's runs, and nothing of it is in the ledger.
+- A credential goes over plain http to this machine and no other, unless the caller says otherwise. A redirect is
+  followed by nobody: it is told with its place, and what was sent goes nowhere else.
 - A refused credential that can be had anew is renewed once a call, and the attempt made again at once. That is no
   retry. Where it cannot be had, the refusal stands, or what the renewal says of it.
 """
@@ -28,9 +32,10 @@ from attrs import define, evolve, field
 from . import __version__
 from .codec import Auth, Decoder, Handle, Route
 from .effects import Abort, AskHost, CallHttp
-from .errors import MissingCredential, UnsupportedRequest
+from .errors import InsecureRequest, MissingCredential, UnsupportedRequest
 from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
 from .happenings import (
+    Admitted,
     BodyEnded,
     BodyReceived,
     Cancelled,
@@ -41,7 +46,8 @@ from .happenings import (
     HostAnswered,
     Woke,
 )
-from .http import HeaderItems, HttpRequest, ResponseHead, join_url, merge_headers
+from .http import HeaderItems, HttpRequest, ResponseHead, has_credential, join_url, merge_headers, without_secrets
+from .http1 import split_url
 from .machine import Done, Ids
 from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
@@ -57,7 +63,8 @@ from .replies import (
     UsageUpdate,
 )
 from .retry import Again, Backoff, Spent
-from .values import Json, JsonDict, Secret, dump_json, parse_json, redact_json, redact_text, without_cookies
+from .tokens import estimate_tokens
+from .values import Json, JsonDict, Secret, dump_json, header, parse_json, redact_json, redact_text, without_cookies
 
 USER_AGENT = f"lash/{__version__}"
 
@@ -85,10 +92,11 @@ class Exchange:
     `Done(LlmResponse)`.
 
     Failures of the world are in the response's `error`; only a request that cannot be sent raises, from `start`:
-    UnsupportedRequest, MissingCredential. `seed` is what jitter is made from. A whole call in one JSON body
-    (`stream=False`) has no events before its end and gets the patience of a reasoning model. `hooks` are those that the
-    host listens for: ON_PAYLOAD, ON_RESPONSE, and `renewal.ON_RENEW`, `renewal.ON_RENEWED`. `handle` is where `route`
-    and `auth` come from, needed where these can change in the course of a call.
+    UnsupportedRequest, MissingCredential, InsecureRequest. `seed` is what jitter is made from. A whole call in one JSON
+    body (`stream=False`) has no events before its end and gets the patience of a reasoning model. `hooks` are those
+    that the host listens for: ON_PAYLOAD, ON_RESPONSE, and `renewal.ON_RENEW`, `renewal.ON_RENEWED`. `handle` is where
+    `route` and `auth` come from, needed where these can change in the course of a call. `limited`: attempts wait for
+    their turn, and the driver tells Admitted.
     """
 
     route: Route
@@ -102,12 +110,15 @@ class Exchange:
     retry_after_output: bool = False
     hooks: frozenset[str] = frozenset()
     handle: Handle | None = None
+    limited: bool = False
 
     wake_at: float | None = field(default=None, init=False)
     _ask: int | None = field(default=None, init=False)  # the AskHost in flight
     _held: list[Any] = field(factory=list[Any], init=False)  # what came of the call meanwhile
     _over: bool = field(default=False, init=False)  # the call's end has been reported already, and is yet to be taken
     _call: int | None = field(default=None, init=False)  # the CallHttp in flight
+    _queued: bool = field(default=False, init=False)  # it waits for its turn
+    _tokens: int | None = field(default=None, init=False)
     _renewal: Renewal | None = field(default=None, init=False)
     _refused: bool = field(default=False, init=False)  # a renewal after a refusal has been tried
     _why: Failure | None = field(default=None, init=False)  # why the call ends once the renewal has
@@ -130,7 +141,8 @@ class Exchange:
     _result: LlmResponse | None = field(default=None, init=False)
 
     def start(self, now: float) -> list[Any]:
-        """Encode the request and send it. Raises UnsupportedRequest or MissingCredential, before any effect."""
+        """Encode the request and send it. Before any effect it raises UnsupportedRequest, MissingCredential and
+        InsecureRequest."""
         if self._http is not None:
             raise LocalProtocolError("an Exchange is started once")
         options = self.request.options
@@ -141,10 +153,12 @@ class Exchange:
             self._first_event = _longer(self._first_event, self._reasoning_idle)
         codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
         self._http = codec.encode(self.request, self.model, stream=self.stream)
+        if self.limited:
+            self._tokens = estimate_tokens(self.request)
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total
         if not self._is_renewable():
-            self._credentials()  # a missing one is told before any effect
+            self._check_credentials()
             return self._begin(now)
         return self._renew(now)
 
@@ -158,6 +172,8 @@ class Exchange:
         if self._ask is not None and isinstance(happening, _OF_A_BODY) and happening.id == self._call:
             self._held.append(happening)
             return []
+        if self._queued and isinstance(happening, _OF_A_CALL) and happening.id == self._call:
+            raise LocalProtocolError(f"{type(happening).__name__} of a call whose turn had not come")
         return handler(self, happening, now)
 
     def restart(self, now: float) -> list[Any]:
@@ -169,6 +185,8 @@ class Exchange:
             return self._renew(now, refused=self._renewal.refused)
         if self._call is None:
             return self._ask_payload() if self._ask is not None else []
+        if self._queued:
+            return self._send(now)
         self._ask = None
         self._held = []
         if self._draining and self._decoder is not None:
@@ -299,8 +317,9 @@ class Exchange:
             if self._attempt == 0 and new != old:
                 codec = cast("Any", self.route.codec)
                 self._http = codec.encode(self.request, self.model, stream=self.stream)
+            self._check_credentials()
             return self._begin(now)
-        except (UnsupportedRequest, MissingCredential) as error:
+        except (UnsupportedRequest, MissingCredential, InsecureRequest) as error:
             failure = error.failure or Failure(kind="authentication", message=str(error))
             return self._end(self._with_failure(self._salvage(), failure))
 
@@ -315,26 +334,64 @@ class Exchange:
             return self._end(self._with_failure(self._salvage(), failure))
         http = self._http
         assert http is not None
-        options = self.request.options
-        route = self.route
-        headers = merge_headers(
+        call = self._call = self.ids.next()
+        limits = (self._first_event, self._idle, self._reasoning_idle)
+        effect = CallHttp(
+            call,
+            http.method,
+            join_url(self.route.base_url, http.path),
+            self._all_headers(),
+            http.body,
+            patience=None if None in limits else max(limit for limit in limits if limit is not None),
+            tokens=self._tokens,
+        )
+        self._queued = self._tokens is not None
+        if not self._queued:
+            return [*self._open(now), effect]
+        self._set_deadline(now, None, "total_timeout")
+        return [effect]
+
+    def _admitted(self, happening: Admitted, now: float) -> list[Any]:
+        if happening.id != self._call:
+            return self._stale(happening)
+        if not self._queued:
+            raise LocalProtocolError("an attempt is admitted once, where it waits for that")
+        self._queued = False
+        return self._open(now)
+
+    def _open(self, now: float) -> list[Any]:
+        """The attempt begins, and what the last one had said is withdrawn."""
+        again = [] if self._failure is None else [AttemptReset(self._attempt + 1, self._failure)]
+        self._attempt += 1
+        self._began_at = now
+        self._decoder = None
+        self._over = False
+        self._status, self._headers = None, ()
+        self._output = self._draining = False
+        limit = self.request.options.get("connect_timeout", CONNECT_TIMEOUT)
+        self._set_deadline(now, limit, "connect_timeout")
+        return again
+
+    def _all_headers(self) -> HeaderItems:
+        http, route = self._http, self.route
+        assert http is not None
+        return merge_headers(
             {"user-agent": USER_AGENT, "accept-encoding": "identity"},
             route.headers,
             route.headers_for(self.request, self.model) if route.headers_for is not None else (),
             http.headers,
             self._credentials(),
-            options.get("extra_headers") or {},
+            self.request.options.get("extra_headers") or {},
         )
-        again = [] if self._failure is None else [AttemptReset(self._attempt + 1, self._failure)]
-        self._attempt += 1
-        self._began_at = now
-        call = self._call = self.ids.next()
-        self._decoder = None
-        self._over = False
-        self._status, self._headers = None, ()
-        self._output = self._draining = False
-        self._set_deadline(now, options.get("connect_timeout", CONNECT_TIMEOUT), "connect_timeout")
-        return [*again, CallHttp(call, http.method, join_url(route.base_url, http.path), headers, http.body)]
+
+    def _check_credentials(self) -> None:
+        """One that is missing is told before any effect, and one that would go in the clear."""
+        self._credentials()
+        if self.route.base_url.startswith("https://") or self.request.options.get("allow_http", False):
+            return
+        origin, _ = split_url(self.route.base_url)
+        if origin.scheme == "http" and not origin.is_loopback and has_credential(self._all_headers()):
+            raise InsecureRequest(origin.authority)
 
     def _credentials(self) -> HeaderItems:
         """The handle's, unless the caller's own headers bring one or say that none is to go."""
@@ -438,6 +495,7 @@ class Exchange:
             return self._hook_failed(happening.message, now)
         if happening.id != self._call:
             return self._stale(happening)
+        opened = self._admitted(Admitted(happening.id), now) if self._queued else []
         self._call = None
         # A connection that breaks once an answer had begun has cut it short, whatever broke it.
         kind = "truncated" if happening.kind == "connection" and self._decoder is not None else happening.kind
@@ -445,7 +503,7 @@ class Exchange:
             kind=kind, message=happening.message, retryable=kind in ("connection", "timeout", "truncated")
         )
         if self._decoder is None:
-            return self._give_up_or_retry(None, failure, [], now)
+            return [*opened, *self._give_up_or_retry(None, failure, [], now)]
         return self._conclude(self._decoder, failure, now)
 
     def _woke(self, happening: Woke, now: float) -> list[Any]:
@@ -460,10 +518,12 @@ class Exchange:
             if late:  # woken too late to try again: the failure that is in the ledger stands
                 return self._end(self._with_failure(self._salvage(), failure))
             return self._renew(now) if self._is_renewable() else self._send(now)
+        failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
+        if self._queued:
+            return self._leave_queue(self._failure or failure)
         drop = self._drop()
         if self._draining and self._decoder is not None:
             return [*drop, *self._conclude(self._decoder, None, now)]
-        failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
         if self._decoder is None:
             return [*drop, *self._give_up_or_retry(None, failure, [], now)]
         return [*drop, *self._conclude(self._decoder, failure, now)]
@@ -483,6 +543,8 @@ class Exchange:
         failure = Failure(kind="cancelled", message=_BY_CALLER)
         if self._ask is not None:
             return self._stop_asking(failure, now)
+        if self._queued:
+            return self._leave_queue(failure)
         outputs: list[Any] = []
         if self._call is not None:  # else the attempt is over and in the ledger
             outputs += [*self._drop(), *self._close_blocks()]
@@ -491,6 +553,11 @@ class Exchange:
             if whole:
                 return outputs + self._end(self._salvage())
         return outputs + self._end(self._with_failure(self._salvage(), failure))
+
+    def _leave_queue(self, failure: Failure) -> list[Any]:
+        """End a call whose next attempt had not begun: what the last one had brought stays."""
+        self._queued = False
+        return [*self._drop(), *self._end(self._with_failure(self._salvage(), failure))]
 
     def _drop(self) -> list[Any]:
         assert self._call is not None
@@ -531,6 +598,9 @@ class Exchange:
             hint = self.route.hints.get(failure.status or 0)
             if hint is not None and failure.kind != "context_overflow":
                 failure = evolve(failure, message=f"{failure.message} ({hint})")
+            place = header(self._headers, "location")
+            if place is not None and 300 <= (self._status or 0) < 400:
+                failure = evolve(failure, message=_redirected(self._status, place))
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
         self._note_output(events)
@@ -631,11 +701,18 @@ class Exchange:
         return [ResponseEnd(self._result), Done(self._result)]
 
 
+def _redirected(status: int | None, place: str) -> str:
+    """What a redirect says, less what may hold a key, and in a length for people."""
+    place = redact_text(without_secrets(place))[:200]
+    return f"HTTP {status}: the server sends this call to {place}, and lash follows nobody; make that the base_url"
+
+
 def _longer(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else max(a, b)
 
 
 _HANDLERS: dict[type, Callable[[Exchange, Any, float], list[Any]]] = {
+    Admitted: Exchange._admitted,  # pyright: ignore[reportPrivateUsage]
     Connected: Exchange._connected,  # pyright: ignore[reportPrivateUsage]
     HeadReceived: Exchange._head,  # pyright: ignore[reportPrivateUsage]
     BodyReceived: Exchange._body,  # pyright: ignore[reportPrivateUsage]
@@ -646,3 +723,4 @@ _HANDLERS: dict[type, Callable[[Exchange, Any, float], list[Any]]] = {
     HostAnswered: Exchange._answered,  # pyright: ignore[reportPrivateUsage]
 }
 _OF_A_BODY = (BodyReceived, BodyEnded, Failed)
+_OF_A_CALL = (Connected, HeadReceived, BodyReceived, BodyEnded)

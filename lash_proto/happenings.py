@@ -13,6 +13,13 @@ from .failures import FailureKind
 
 
 @frozen(weakref_slot=False)
+class Admitted:
+    """The turn of a CallHttp has come that waits for one (`tokens`); now it connects."""
+
+    id: int
+
+
+@frozen(weakref_slot=False)
 class Connected:
     """The connection for a CallHttp stands, or a kept one was taken; the request goes out."""
 
@@ -79,5 +86,14 @@ class Cancelled:
 
 
 Happening: TypeAlias = (
-    Connected | HeadReceived | BodyReceived | BodyEnded | Failed | ToolReturned | HostAnswered | Woke | Cancelled
+    Admitted
+    | Connected
+    | HeadReceived
+    | BodyReceived
+    | BodyEnded
+    | Failed
+    | ToolReturned
+    | HostAnswered
+    | Woke
+    | Cancelled
 )

@@ -15,7 +15,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from attrs import define, field, frozen
 
@@ -65,6 +65,17 @@ def merge_headers(
     return tuple(merged.items())
 
 
+CREDENTIAL_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key"}
+)
+"""Headers that hold a credential even where their value is no Secret, because the caller wrote them himself."""
+
+
+def has_credential(headers: HeaderItems) -> bool:
+    """Whether one of these headers, their names in lower case, holds a credential."""
+    return any(isinstance(value, Secret) or name in CREDENTIAL_HEADERS for name, value in headers)
+
+
 def check_header(name: str, value: str | Secret | None) -> None:
     """Refuse what would let a value write headers of its own (RFC 9110 section 5.5). Never shows the value."""
     if not _NAME.fullmatch(name):
@@ -87,6 +98,11 @@ def join_url(base_url: str, path: str) -> str:
     url = (base.rstrip("/") if path else base) + slash + path.lstrip("/")
     query = "&".join(part for part in (base_query, query) if part)
     return f"{url}?{query}" if query else url
+
+
+def without_secrets(url: str) -> str:
+    """A URL less its user, query and fragment, where people put keys."""
+    return re.sub(r"(?<=//)[^/]*@", "", re.split("[?#]", url, maxsplit=1)[0])
 
 
 # --- content codings (RFC 9110 section 8.4) --------------------------------------------------------------------------

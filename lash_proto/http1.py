@@ -43,6 +43,7 @@ _LONG_TRAILER = f"the trailer of the response is over {MAX_HEAD} bytes"
 
 _URL = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\]")  # RFC 3986 section 3.2.2, without zone ids
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")  # and not 127.example.com
 _PORTS = {"http": 80, "https": 443}
 # RFC 9110 section 8.6: without content these methods still say its length.
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
@@ -63,6 +64,11 @@ class Origin:
         """What the `host` header says: the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this machine: localhost, 127.0.0.0/8 and ::1, in their usual spelling."""
+        return self.host in ("localhost", "::1") or _LOOPBACK.fullmatch(self.host) is not None
 
 
 def split_url(url: str) -> tuple[Origin, str]:

@@ -313,6 +313,8 @@ class ProviderOptions(Value):
     extra_headers: Mapping[str, str | Secret | None] | Unset | None = UNSET
     """Merged into the headers last; a None in it removes the header. A credential is given as a Secret. They add up as
     `extra_body` does."""
+    allow_http: bool | Unset = UNSET
+    """Let the credential go over plain http to another machine. Default False: InsecureRequest."""
     connect_timeout: float | Unset | None = UNSET
     """Until the connection stands. Default 10."""
     first_event_timeout: float | Unset | None = UNSET

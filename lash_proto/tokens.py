@@ -20,6 +20,7 @@ from .messages import (
     CustomMessage,
     DocumentPart,
     ImagePart,
+    ImageRequest,
     JsonSchema,
     LlmRequest,
     Message,
@@ -27,6 +28,7 @@ from .messages import (
     Part,
     ToolCallPart,
     ToolDefinition,
+    UserMessage,
 )
 from .replies import LlmResponse
 from .values import dump_json
@@ -48,10 +50,12 @@ _PAGE: Final = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _FULL: Final = 0.99
 
 
-def estimate_tokens(what: LlmRequest | Iterable[Message] | str) -> int:
+def estimate_tokens(what: LlmRequest | ImageRequest | Iterable[Message] | str) -> int:
     """About how many input tokens a request, its messages or a text will be. Never raises; 0 for nothing."""
     if isinstance(what, str):
         return _rounded(_text(what))
+    if isinstance(what, ImageRequest):
+        what = (UserMessage(what.prompt),)
     if not isinstance(what, LlmRequest):
         return _rounded(sum([_message(message) for message in what]))
     system = what.system or ""

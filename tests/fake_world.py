@@ -16,6 +16,7 @@ from lash_proto import faux
 from lash_proto.codec import Codec
 from lash_proto.effects import Abort, AskHost, CallHttp, RunTool
 from lash_proto.happenings import (
+    Admitted,
     BodyEnded,
     BodyReceived,
     Cancelled,
@@ -127,9 +128,10 @@ def run(
     cancel_at: float | None = None,
     tool: Callable[[RunTool], tuple[float, Any]] = lambda effect: (0.0, effect.call.name),
     host: Callable[[AskHost], tuple[float, Any]] = lambda effect: (0.0, effect.value),
+    turn: Callable[[CallHttp], float] = lambda effect: 0.0,
 ) -> Run:
     """Run a machine to its Done. `answers` come in turn, or are what a server says to a call at a time. `cancel_at` is
-    seconds from the start; `tool` and `host` say when and what.
+    seconds from the start; `tool` and `host` say when and what, `turn` how long a call that waits for its turn waits.
     """
     world = Run()
     coming: list[tuple[float, int, Happening]] = []
@@ -143,9 +145,13 @@ def run(
         for output in outputs:
             told: list[tuple[float, Happening]] = []
             match output:
-                case CallHttp(id=id):
+                case CallHttp(id=id, tokens=None):
                     answer = answers(output, world.now) if callable(answers) else next(waiting)
                     told = answer.happenings(id, world.now)
+                case CallHttp(id=id):
+                    begins = world.now + turn(output)
+                    answer = answers(output, begins) if callable(answers) else next(waiting)
+                    told = [(begins, Admitted(id)), *answer.happenings(id, begins)]
                 case RunTool(id=id):
                     delay, value = tool(output)
                     told = [(world.now + delay, ToolReturned(id, value))]

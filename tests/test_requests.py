@@ -90,6 +90,7 @@ def items_of(api: str, body: bytes) -> list[Any]:
 
 
 def _blocks(events: list[Any]) -> Iterator[Any]:
+    block: dict[str, Any] = {}
     for event in events:
         if event["type"] == "content_block_start":
             block = event["content_block"]

@@ -17,19 +17,29 @@ from typing import Any, Protocol
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSStream
+from anyio.streams.tls import TLSAttribute, TLSStream
 
 from lash_proto.http1 import Origin
 
 from ..flights import MOMENT, READ
+from ..names import Addresses, look_up, written_out
 from ..world import Clock
-from .loops import in_trio
+from .loops import in_trio, poster
 
 __all__ = ["Connection", "connect"]
 
 
 class Connection(Protocol):
-    """One TCP connection, with TLS where the origin asked for it. Errors are OSError."""
+    """One TCP connection, with TLS or without. Errors are OSError."""
+
+    @property
+    def tls(self) -> Any:
+        """What knows of its TLS (`selected_alpn_protocol`), None where there is none."""
+        ...
+
+    async def secure(self, tls: ssl.SSLContext, host: str) -> None:
+        """Begin TLS; within TLS too."""
+        ...
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
@@ -55,18 +65,18 @@ class Connection(Protocol):
 async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> Connection:
     """Connect in the loop that runs. Addresses race each other (RFC 8305)."""
     if in_trio():
-        plain = await anyio.connect_tcp(origin.host, origin.port)
-        if tls is None:
-            return _AnyioConnection(plain, clock)
         try:
-            secured = await TLSStream.wrap(plain, hostname=origin.host, ssl_context=tls, standard_compatible=False)
-            return _AnyioConnection(secured, clock)
+            connection = _AnyioConnection(await anyio.connect_tcp(origin.host, origin.port), clock)
         except BaseException as error:
-            _AnyioConnection(plain, clock).close()
-            if isinstance(error, anyio.BrokenResourceError | anyio.EndOfStream):
-                raise _cause(error) from None
-            raise
-    plain_socket = await dial(origin)
+            raise _within(error) from None
+        if tls is not None:
+            try:
+                await connection.secure(tls, origin.host)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+    plain_socket = await _race(await _look_up(origin.host, origin.port))
     loop = asyncio.get_running_loop()
     reader = Reader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -81,13 +91,28 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> C
     return _AsyncioConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), clock)
 
 
-async def dial(origin: Origin) -> socket.socket:
-    """A socket of asyncio's: try each address, the next one 250 ms after the last or as soon as it failed (RFC 8305).
+async def _look_up(host: str, port: int) -> Addresses:
+    if (address := written_out(host, port)) is not None:
+        return address
+    future: asyncio.Future[Addresses | Exception] = asyncio.get_running_loop().create_future()
+    post = poster()
+
+    def tell(found: Addresses | Exception) -> None:
+        post(lambda: None if future.done() else future.set_result(found))
+
+    look_up(host, port, tell)
+    found = await future
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+async def _race(addresses: Addresses) -> socket.socket:
+    """Try each address, the next one 250 ms after the last or as soon as it failed (RFC 8305).
 
     asyncio's own race, in Python 3.11, loses a connected socket when it is cancelled at that moment.
     """
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     errors: list[OSError] = []
     won: list[socket.socket] = []
 
@@ -164,6 +189,13 @@ class _AsyncioConnection:
         self._reading: asyncio.Task[object] | None = None
         self._cut = False
 
+    @property
+    def tls(self) -> Any:
+        return self._writer.get_extra_info("ssl_object")
+
+    async def secure(self, tls: ssl.SSLContext, host: str) -> None:
+        await self._writer.start_tls(tls, server_hostname=host)
+
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
@@ -230,6 +262,16 @@ class _AnyioConnection:
         self._clock = clock
         self._scope: anyio.CancelScope | None = None
 
+    @property
+    def tls(self) -> Any:
+        return self._stream.extra(TLSAttribute.ssl_object, None)
+
+    async def secure(self, tls: ssl.SSLContext, host: str) -> None:
+        try:
+            self._stream = await TLSStream.wrap(self._stream, hostname=host, ssl_context=tls, standard_compatible=False)
+        except (anyio.BrokenResourceError, anyio.EndOfStream) as error:
+            raise _cause(error) from None
+
     async def send(self, data: bytes) -> None:
         try:
             await self._stream.send(data)
@@ -267,6 +309,15 @@ class _AnyioConnection:
 
                 trio.lowlevel.notify_closing(held)
             held.close()
+
+
+def _within(error: BaseException) -> BaseException:
+    """What happened, out of "All connection attempts failed" and the groups in which anyio's race tells the rest, so
+    that Ctrl-C is a KeyboardInterrupt."""
+    found = error.__cause__ if isinstance(error, OSError) else error
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or error
 
 
 def _cause(error: Exception) -> OSError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from lash_proto.admission import Limits
 from lash_proto.failures import LocalProtocolError
 from lash_proto.messages import ProviderOptions
 from lash_proto.models import ModelSpec
@@ -17,12 +18,15 @@ from lash_proto.values import Secret
 
 from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
+from ..choice import refuse_settings
 from ..log import log_attempts
 from ..pictures import PicturePrompt
 from ..requests import Prompt
+from ..tls import ClientCert, File
 from ..world import CLOCK, Clock
 from .driver import Run, Transport, performers
 from .transports.default import default_transport
+from .transports.limited import LimitedTransport
 
 __all__ = ["Client", "Stream"]
 
@@ -34,8 +38,11 @@ class Client:
 
     `provider` is a handle, or a name: "anthropic:claude-opus-5". `options` fill in what a call leaves unset. A
     transport given here stays the caller's to close. `proxy` is a URL, "" for none, None for what the environment
-    says. `raise_errors=False` makes every outcome of a call a response. `on_payload(body, model)` may return a body
-    to be sent instead, `on_response(head, model)` sees status and headers of each attempt; a call's own go first.
+    says. `ca_file` names the authorities to trust in place of the system's, `cert` a client's certificate (a PEM file,
+    or one for it, one for its key, and a password); `ssl_context` has its own of both. `raise_errors=False` makes every
+    outcome of a call a response. `on_payload(body, model)` may return a body to be sent instead,
+    `on_response(head, model)` sees status and headers of each attempt; a call's own go first. `limits` hold for all
+    calls of the client together, each attempt counting.
     """
 
     def __init__(
@@ -48,20 +55,33 @@ class Client:
         raise_errors: bool = True,
         on_payload: OnPayload | None = None,
         on_response: OnResponse | None = None,
+        limits: Limits | None = None,
         transport: Transport | None = None,
         proxy: str | None = None,
         http2: bool = False,
         pool: Any = None,
         ssl_context: ssl.SSLContext | None = None,
+        ca_file: File | None = None,
+        cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response)
+        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
         self._clock = clock
         self._owned: Transport | None = None
+        settings = {
+            "proxy": proxy,
+            "http2": http2,
+            "pool": pool,
+            "ssl_context": ssl_context,
+            "ca_file": ca_file,
+            "cert": cert,
+        }
         if transport is None:
-            transport = self._owned = default_transport(
-                self.provider, proxy=proxy, http2=http2, pool=pool, ssl_context=ssl_context, clock=clock
-            )
+            transport = self._owned = default_transport(self.provider, clock=clock, **settings)
+        else:
+            refuse_settings("transport", settings)
+        if limits is not None:
+            transport = LimitedTransport(transport, limits, clock=clock)
         self._performers = performers(transport)
 
     @property

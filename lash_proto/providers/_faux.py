@@ -17,7 +17,7 @@ from ..messages import ProviderOptions
 from ..values import Secret
 from .handle import KeyAuth, ProviderHandle, codec_of
 
-BASE_URL = "http://faux.invalid"
+BASE_URL = "https://faux.invalid"
 PICTURES = "openai-images"
 
 # Where a real server of each dialect has its base URL, so that paths are recognised.

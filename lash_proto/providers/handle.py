@@ -215,9 +215,11 @@ class ProviderHandle:
         ids: Ids | None = None,
         retry_after_output: bool | None = None,
         hooks: Iterable[str] = (),
+        limited: bool = False,
     ) -> Exchange:
         """The machine for one call. What the request leaves unset comes from the handle; `hooks` names those that the
-        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`; `renewal.ON_RENEW`, `renewal.ON_RENEWED`).
+        host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`; `renewal.ON_RENEW`, `renewal.ON_RENEWED`),
+        `limited` says that the driver has attempts wait for their turn.
 
         Raises UnsupportedRequest for pictures from a kind that makes none, for a conversation from one that makes
         nothing else, and for options of another dialect.
@@ -244,6 +246,7 @@ class ProviderHandle:
             retry_after_output=allowed,
             hooks=frozenset(hooks),
             handle=self if is_renewable(self) else None,
+            limited=limited,
         )
 
 

@@ -75,6 +75,24 @@ def test_no_proxy_excepts_hosts(no_proxy: str, direct: bool) -> None:
     assert (chosen(environment=environment) == STREAM) is direct
 
 
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "direct"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3", "10.1.2.99/24", True),
+        ("10.1.2.3", "10.2.0.0/16", False),
+        ("10.1.2.3", "fe80::/10", False),
+        ("fe80::1", "fe80::/10", True),
+        ("10.1.2.3", "10.0.0.0/99, 10.1.2.3", True),
+        ("10.1.2.3", "10.0.0.0/99", False),
+        ("example.com", "10.0.0.0/8", False),
+    ],
+)
+def test_no_proxy_excepts_networks(host: str, no_proxy: str, direct: bool) -> None:
+    environment = {"ALL_PROXY": "http://p:1", "NO_PROXY": no_proxy}
+    assert (chosen(Origin("https", host, 443), environment=environment) == STREAM) is direct
+
+
 def test_an_empty_proxy_means_none_at_all() -> None:
     assert chosen(proxy="", environment={"HTTPS_PROXY": "http://p:1"}) == STREAM
 

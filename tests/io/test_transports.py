@@ -25,6 +25,7 @@ import trustme
 import lash_io.aio
 import lash_io.blocking
 from lash_io.aio.connection import Reader
+from lash_io.aio.transports.pool import Kept
 from lash_io.cancel import CancelToken
 from tests.io.loopback import PATIENCE, Peer, Server, close, reset, until_hung_up
 from tests.io.machines import OneCall
@@ -114,6 +115,19 @@ def test_a_kept_connection_that_breaks_at_the_next_request_is_replaced_in_silenc
         assert server.accepted == 2
 
 
+@pytest.mark.parametrize(
+    ("begun", "kind"), [(b"HTTP/1.1 2", {"truncated", "connection", "protocol"}), (b"\x15\x03\r\n\r\n", {"protocol"})]
+)
+def test_a_request_that_has_begun_to_be_answered_goes_out_once(
+    world: str, transport: Any, begun: bytes, kind: set[str]
+) -> None:
+    """The server may have done what it was asked to do, and counted it."""
+    with Server([SIZED], [begun, close], [SIZED]) as server:
+        outcomes = run_all(world, transport, [OneCall(server.url), OneCall(server.url)])
+        assert outcomes[1][1] in kind
+        assert len(server.requests) == 2
+
+
 def test_a_new_connection_that_ends_before_the_response_is_a_failure(world: str, transport: Any) -> None:
     with Server([close], [SIZED]) as server:
         assert run_all(world, transport, [OneCall(server.url)]) == [(["connected"], "connection")]
@@ -138,8 +152,8 @@ def test_an_error_status_is_a_response_like_any_other(world: str, transport: Any
 def test_nobody_there(world: str, transport: Any) -> None:
     with Server() as server:
         url = server.url
-    # httpcore connects and sends in one breath, and Connected is told as that begins.
-    begun = ["connected"] if is_made_by(transport, own_httpcore, users_pool) else []
+    # A pool of httpcore's connects and sends in one breath, and Connected is told as that begins.
+    begun = ["connected"] if is_made_by(transport, users_pool) else []
     assert run_all(world, transport, [OneCall(url)]) == [(begun, "connection")]
 
 
@@ -285,11 +299,19 @@ def test_tls_leaves_nothing_open_when_a_deadline_passes(world: str, transport: A
 # --- what only a socket can do wrong ---------------------------------------------------------------------------------
 
 
-def test_a_handshake_that_never_ends_is_bounded_by_the_deadline(world: str) -> None:
+def test_a_handshake_that_never_ends_is_bounded_by_the_deadline(
+    world: str, transport: Any, authority: trustme.CA
+) -> None:
+    if is_made_by(transport, users_pool):
+        pytest.skip("httpcore's own stream leaves its socket open in such a moment")
     clock = FakeClock(patience=0.05)
-    with Server() as server:  # it waits for a request, which a TLS greeting never becomes
+    trusting = client_tls(authority)
+    with Server(greeting=until_hung_up) as server:  # TLS is greeted with silence
         call = OneCall(server.url.replace("http:", "https:"), deadline=10)
-        assert run_all(world, lambda twin: stream(twin, clock=clock), [call], clock=clock) == [([], "too late")]
+        make = lambda twin: transport(twin, clock=clock, ssl_context=trusting)  # noqa: E731
+        outcomes = run_all(world, make, [call], clock=clock)
+        assert outcomes == [([], "too late")]
+        assert not server.accepted or server.hung_up.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -329,9 +351,9 @@ def test_what_came_before_a_connection_broke_is_read_before_its_error() -> None:
     assert asyncio.run(main()) == [b"hello", b"", ConnectionResetError]
 
 
-@pytest.mark.parametrize("make", [stream, own_httpcore])
-def test_an_answer_to_a_request_that_was_not_read_to_its_end_is_heard(world: str, make: Any) -> None:
-    """A server may refuse by the head alone, and close: the request breaks off, and the answer stands."""
+@pytest.mark.parametrize("made", [stream, own_httpcore])
+def test_an_answer_to_a_request_that_was_not_read_to_its_end_is_heard(world: str, made: Any) -> None:
+    """A server may refuse by the head alone, and close."""
     early = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"
 
     def refuse(peer: Peer) -> None:
@@ -339,7 +361,7 @@ def test_an_answer_to_a_request_that_was_not_read_to_its_end_is_heard(world: str
 
     with Server([refuse, close]) as server:
         server.head_only = True
-        outcomes = run_all(world, make, [OneCall(server.url, body=b"x" * 8_000_000)])
+        outcomes = run_all(world, made, [OneCall(server.url, body=b"x" * 100_000)])
         assert outcomes == [(["connected", 413], b"big")]
 
 
@@ -354,9 +376,7 @@ def test_a_request_that_breaks_off_leaves_nothing_to_warn_of(world: str) -> None
 
 
 class Landing:
-    """A connection and its response, whose caller is cancelled at the very end of the body."""
-
-    closed = False
+    """An httpcore connection and its response, whose caller is cancelled at the very end of the body."""
 
     def __init__(self, scope: anyio.CancelScope) -> None:
         self.scope = scope
@@ -368,25 +388,25 @@ class Landing:
         yield b"hello"
 
     async def aclose(self) -> None:
-        self.closed = self.scope.cancel_called
         self.scope.cancel()
         await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_task_cancelled_at_the_end_of_a_body_closes_its_connection(backend: str) -> None:
-    async def main() -> bool:
+    async def main(url: str) -> bool:
         transport = lash_io.aio.HttpcoreTransport()
         scope = anyio.CancelScope()
-        landing = Landing(scope)
+        landing: Any = Landing(scope)
+        transport.upon = lambda network, request: Kept(landing, network)  # type: ignore[method-assign]
         with scope:
-            transport.connect = lambda origin: landing  # type: ignore[method-assign]
-            async with lash_io.aio.Run[Any](OneCall("http://x"), lash_io.aio.performers(transport)) as run:
+            async with lash_io.aio.Run[Any](OneCall(url), lash_io.aio.performers(transport)) as run:
                 await run.finish()
-        await anyio.wait_all_tasks_blocked()
-        return landing.closed
+        return scope.cancelled_caught
 
-    assert anyio.run(main, backend=backend)
+    with Server(greeting=until_hung_up) as server:
+        assert anyio.run(main, server.url, backend=backend)
+        assert server.hung_up.wait(PATIENCE)
 
 
 def test_a_name_that_cannot_be_resolved_is_a_failure(world: str) -> None:

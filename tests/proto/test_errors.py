@@ -17,6 +17,7 @@ from lash_proto.errors import (
     AuthenticationError,
     BadRequestError,
     ContextOverflowError,
+    InsecureRequest,
     InternalServerError,
     LashError,
     LocalProtocolError,
@@ -48,6 +49,7 @@ def test_the_tree_is_that_of_the_design() -> None:
         "LocalProtocolError": "LashError",
         "UnsupportedRequest": "LashError",
         "MissingCredential": "LashError",
+        "InsecureRequest": "LashError",
         "OutputError": "LashError",
         "APIConnectionError": "APIError",
         "APITimeoutError": "APIConnectionError",
@@ -115,6 +117,7 @@ def test_an_unsupported_request_names_part_and_rule() -> None:
     [
         UnsupportedRequest("audio", "none"),
         MissingCredential("no key"),
+        InsecureRequest("example.com"),
         LocalProtocolError("ours"),
         error_of(Failure("rate_limit", "Later.", 429, retry_after=3), LlmResponse((), "error")),
     ],

@@ -233,6 +233,12 @@ def test_a_deadline_that_passes_is_a_timeout_and_the_call_is_dropped() -> None:
     assert failures(done.result) == ["timeout"]
 
 
+def test_a_deadline_that_passes_closes_what_was_open() -> None:
+    done = call(Answer([HELLO, event(say="Hel")], ending="hang"), max_retries=0)
+    assert [type(each) for each in done.events] == [ResponseStart, TextStart, TextDelta, TextEnd, ResponseEnd]
+    assert (done.result.text, done.result.error.kind) == ("Hel", "timeout")
+
+
 @pytest.mark.parametrize(
     ("option", "answer", "took"),
     [

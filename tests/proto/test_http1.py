@@ -95,6 +95,27 @@ def test_a_url_is_an_origin_and_a_target(url: str, origin: Origin, authority: st
 
 
 @pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://localhost:11434/v1", True),
+        ("http://LOCALHOST", True),
+        ("http://127.0.0.1", True),
+        ("http://127.1.2.3:80", True),
+        ("http://[::1]:8000", True),
+        ("http://127.0.0.1.example.com", False),
+        ("http://127.example.com", False),
+        ("http://localhost.example.com", False),
+        ("http://128.0.0.1", False),
+        ("http://0.0.0.0", False),
+        ("http://[::2]", False),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_what_stays_on_this_machine(url: str, loopback: bool) -> None:
+    assert split_url(url)[0].is_loopback is loopback
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "ftp://a/", "a/b", "", "//a/b", "http:a", "http://", "http:///x", "http://:80/", "http://a:b/", "http://a:99999/",

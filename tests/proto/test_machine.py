@@ -42,7 +42,7 @@ def test_fractions_are_even_and_the_same_each_time() -> None:
 
 def test_a_call_does_not_print_its_body() -> None:
     assert repr(CallHttp(1, "POST", "http://x/", (), b"secret")) == (
-        "CallHttp(id=1, method='POST', url='http://x/', headers=(), body=<6 bytes>)"
+        "CallHttp(id=1, method='POST', url='http://x/', headers=(), body=<6 bytes>, patience=None, tokens=None)"
     )
 
 

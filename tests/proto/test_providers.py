@@ -77,7 +77,7 @@ def first_call(given: ProviderHandle, model: str = "m") -> Any:
             f"Bearer {KEY}",
         ),
         (google_oauth(api_key=KEY, project="p"), None, "authorization", f"Bearer {KEY}"),
-        (faux(api_key=KEY), "http://faux.invalid/v1/messages", "authorization", f"Bearer {KEY}"),
+        (faux(api_key=KEY), "https://faux.invalid/v1/messages", "authorization", f"Bearer {KEY}"),
     ],
 )
 def test_a_call_goes_to_its_provider_with_its_key(
@@ -287,7 +287,7 @@ def test_the_faux_provider_answers_in_every_dialect(api: str) -> None:
     assert isinstance(made, FauxHandle)
     for text in ("One.", "Two.", "m.", f"This is m, played by lash's faux provider over {api}."):
         effect = first_call(made)
-        path = effect.url.removeprefix("http://faux.invalid")
+        path = effect.url.removeprefix("https://faux.invalid")
         answer = made.provider.answer(effect.method, path, (), effect.body)
         decoder = made.route.codec.decoder(status=answer.status, headers=answer.headers, model="m")
         decoder.receive(answer.body)
@@ -371,7 +371,7 @@ def test_a_model_is_named_by_kind_and_name() -> None:
         ),
         (openai_compatible(KEY, preset="openrouter"), "https://openrouter.ai/api/v1/chat/completions"),
         (openrouter(KEY), "https://openrouter.ai/api/v1/chat/completions"),
-        (faux(), "http://faux.invalid/v1/images/generations"),
+        (faux(), "https://faux.invalid/v1/images/generations"),
     ],
 )
 def test_pictures_have_a_route_of_their_own(made: ProviderHandle, url: str) -> None:

@@ -9,8 +9,8 @@ from lash_proto.effects import CallHttp
 from lash_proto.http1 import split_url
 from lash_proto.providers import FauxHandle, ProviderHandle
 
-from ...choice import Choice, choose
-from ...tls import LazyContext
+from ...choice import Choice, choose, refuse_settings
+from ...tls import ClientCert, File, trusting
 from ...world import CLOCK, Clock, environment
 from ..driver import Flight, Transport
 from .faux import FauxTransport
@@ -29,12 +29,17 @@ class DefaultTransport:
         http2: bool = False,
         pool: Any = None,
         ssl_context: ssl.SSLContext | None = None,
+        ca_file: File | None = None,
+        cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
+        if pool is not None:
+            given = {"proxy": proxy, "ssl_context": ssl_context, "ca_file": ca_file, "cert": cert}
+            refuse_settings("pool", given)
         self._proxy = proxy
         self._http2 = http2
         self._pool = pool
-        self._tls = LazyContext(ssl_context)  # one a client: it is dear, and knows no origin
+        self._tls = trusting(ssl_context, ca_file, cert)  # one a client: it is dear, and knows no origin
         self._environment = environment()
         self._stream = StreamTransport(ssl_context=self._tls, clock=clock)
         self._others: dict[Choice, Transport] = {}

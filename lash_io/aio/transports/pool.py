@@ -3,8 +3,14 @@
 Without a pool given, connections come from `create_connection(origin)` and idle ones are kept by us: httpcore 1.0.9's
 own pool costs quadratic time in open connections. A pool that is given is used as it is.
 
-httpcore connects and sends in one breath, so Connected is told as that begins, and `connect_timeout` bounds connecting.
-Its reads cannot be interrupted and resumed, so the driver bounds a flight from outside (`bounded` is False).
+Beneath httpcore lie the byte streams of StreamTransport. They connect before httpcore is asked anything, so Connected
+is told when it is true; what TLS and a proxy have to say after that takes `connect_timeout` at most. No other timeout
+that httpcore hands down is looked at: it fixes a read's when the body begins, and our deadlines move with every event.
+httpcore's reads cannot be broken off and taken up again, so the driver bounds a flight from outside (`bounded` is
+False); what it drops ends at once, wherever it waits.
+
+A pool that is given connects and sends in one breath, so Connected is told as that begins, and `connect_timeout` bounds
+connecting. For reading it is told the most that the call has patience for (`CallHttp.patience`).
 """
 
 from __future__ import annotations
@@ -13,17 +19,21 @@ import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpcore
+from attrs import frozen
 
 from lash_proto.effects import CallHttp
 from lash_proto.happenings import BodyEnded, Connected, Failed
+from lash_proto.http1 import Origin
 
-from ...flights import News
-from ...httpcore_calls import Body, failure, may_renew, needs, proxy_of, request_of
+from ...flights import News, unreached
+from ...httpcore_calls import Body, alpn, failure, may_renew, needs, peer_of, proxy_of, request_of, secured_proxy
 from ...tls import LazyContext
+from ...world import CLOCK
+from ..connection import Connection, connect
 from ..idle import Idle
-from ..loops import background, in_trio
-from ..network import AsyncioBackend
+from ..loops import background
 
 __all__ = ["HttpcoreFlight", "HttpcoreTransport"]
 
@@ -49,7 +59,7 @@ class HttpcoreTransport:
         self.pool = pool
         self.http2 = http2
         self.connect_timeout = connect_timeout
-        self.idle: Idle[Any] = Idle(lambda connection: connection.aclose())
+        self.idle: Idle[Kept] = Idle(_drop)
         self._proxy = proxy_of(proxy) if proxy else None
         self._tls = LazyContext.of(ssl_context)
 
@@ -57,18 +67,104 @@ class HttpcoreTransport:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""
         return HttpcoreFlight(self, call)
 
-    def connect(self, origin: Any) -> Any:
-        """A connection object that connects when it is first used."""
-        tls = self._tls.get() if origin.scheme == b"https" else None
-        network = None if in_trio() else AsyncioBackend()
+    def peer(self, origin: Origin) -> Origin:
+        """Who is connected to, for the sake of an origin."""
+        return origin if self._proxy is None else peer_of(self._proxy)
+
+    def tls_to_peer(self, origin: Origin) -> ssl.SSLContext | None:
+        """What a connection begins with; through a proxy the origin's TLS comes later."""
+        if origin.scheme != "https" or self._proxy is not None:
+            return None
+        context = self._tls.get()
+        context.set_alpn_protocols(alpn(self.http2))
+        return context
+
+    def upon(self, network: Network, request: httpcore.Request) -> Kept:
+        """A connection of httpcore's upon one of ours."""
         maker = httpcore.AsyncConnectionPool(
-            proxy=self._proxy, http2=self.http2, ssl_context=tls, network_backend=network
+            proxy=None if self._proxy is None else secured_proxy(self._proxy, self._tls),
+            http2=self.http2,
+            ssl_context=self._tls.get() if request.url.scheme == b"https" else None,
+            network_backend=network,
         )
-        return maker.create_connection(origin)
+        return Kept(maker.create_connection(request.url.origin), network)
 
     async def close(self) -> None:
         """Drop the idle connections. Twice does no harm."""
         await self.idle.close()
+
+
+@frozen
+class Kept:
+    """A connection of httpcore's, and what it stands on."""
+
+    http: Any
+    network: Network
+
+
+class Network(httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
+    """A connection as httpcore wants one: the backend that gives it, and the stream of its bytes."""
+
+    def __init__(self, connection: Connection, *, secured: bool) -> None:
+        self.connection = connection
+        self.received = 0  # bytes
+        self._secured = secured  # the TLS that httpcore will ask for first is there
+        self._closed = False
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> Network:
+        """The connection, which stands."""
+        return self
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Network:
+        """Begin TLS."""
+        if self._secured:
+            self._secured = False
+            return self
+        try:
+            with anyio.fail_after(timeout):
+                await self.connection.secure(ssl_context, server_hostname or "")
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(error) from error
+        except OSError as error:
+            raise httpcore.ConnectError(error) from error
+        return self
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """What has come, as soon as something has."""
+        if self._closed:
+            raise httpcore.ReadError("closed")
+        try:
+            data = await self.connection.read(None)
+        except OSError as error:
+            raise httpcore.ReadError(error) from error
+        assert data is not None
+        self.received += len(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it."""
+        try:
+            await self.connection.send(buffer)
+        except OSError as error:
+            raise httpcore.WriteError(error) from error
+
+    async def aclose(self) -> None:
+        """Give the socket back."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the socket back, at once. Twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            self.connection.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks about: TLS, and whether an idle connection has something to read."""
+        if info == "ssl_object":
+            return self.connection.tls
+        return self.connection.is_stale() if info == "is_readable" else None
 
 
 class HttpcoreFlight:
@@ -80,8 +176,9 @@ class HttpcoreFlight:
         self._transport = transport
         self._id = call.id
         self._origin, self._request = request_of(call, transport.connect_timeout, None)
-        self._connection: Any = None  # None where the pool has it
-        self._shared = False  # others may use the connection beside us
+        self._held: Kept | None = None  # None where the pool has it
+        self._kept = False  # it served others before
+        self._shared = False  # others may use it beside us
         self._response: Any = None
         self._chunks: AsyncIterator[bytes] | None = None
         self._body: Body | None = None
@@ -90,6 +187,11 @@ class HttpcoreFlight:
     async def receive(self, until: float | None) -> News:
         """The next happening."""
         if not self._announced:
+            try:
+                if self._transport.pool is None:
+                    await self._take()
+            except (OSError, UnicodeError) as error:  # UnicodeError: a host that cannot be a name
+                return unreached(self._id, self._transport.peer(self._origin), error)
             self._announced = True
             return Connected(self._id)
         try:
@@ -109,14 +211,14 @@ class HttpcoreFlight:
         """Nothing: the driver cancels the task that waits."""
 
     def close(self) -> None:
-        """Drop the connection, as soon as the loop goes on. Twice does no harm."""
+        """Drop the connection, at once. Twice does no harm."""
         response, self._response = self._response, None
+        held, self._held = self._held, None
+        if held is not None and not self._shared:
+            held.network.close()
         if response is not None:
             chunks = self._chunks
             background(lambda: _release(response, chunks))
-        connection, self._connection = self._connection, None
-        if connection is not None and not self._shared:
-            background(connection.aclose)
 
     async def _step(self) -> News:
         if self._body is None:
@@ -133,38 +235,55 @@ class HttpcoreFlight:
                 return happening
         return self._body.end()
 
+    async def _take(self) -> None:
+        """Take a connection that was kept, or a new one."""
+        while (kept := self._transport.idle.take(self._origin)) is not None:
+            if kept.http.is_available() and not kept.http.has_expired():
+                self._held, self._kept = kept, True
+                return
+            kept.network.close()
+        await self._connect()
+
+    async def _connect(self) -> None:
+        self._kept = False
+        transport, origin = self._transport, self._origin
+        tls = transport.tls_to_peer(origin)
+        network = Network(await connect(transport.peer(origin), tls, CLOCK), secured=tls is not None)
+        self._held = transport.upon(network, self._request)
+
     async def _ask(self) -> Any:
         if self._transport.pool is not None:
             return await self._transport.pool.handle_async_request(self._request)
-        while (kept := self._transport.idle.take(self._origin)) is not None:
-            if not kept.is_available() or kept.has_expired():
-                await kept.aclose()
-                continue
+        while True:
+            assert self._held is not None
+            held, heard = self._held, self._held.network.received
             try:
-                return await self._ask_on(kept)
+                response = await held.http.handle_async_request(self._request)
             except httpcore.ConnectionNotAvailable:
-                continue
+                self._held = None  # others share it, and it takes no more
+                await self._take()
             except Exception as error:
-                if not may_renew(error):
+                unheard = self._transport.http2 or held.network.received == heard
+                if not self._kept or not may_renew(error, unheard=unheard):
                     raise
                 self.close()
-                break
-        return await self._ask_on(self._transport.connect(self._request.url.origin))
-
-    async def _ask_on(self, connection: Any) -> Any:
-        self._connection, self._shared = connection, False
-        response = await connection.handle_async_request(self._request)
-        if self._transport.http2 and connection.is_available():
-            self._shared = True
-            self._transport.idle.give(self._origin, connection)
-        return response
+                await self._connect()
+            else:
+                if self._transport.http2 and held.http.is_available():
+                    self._shared = True
+                    self._transport.idle.give(self._origin, held)
+                return response
 
     async def _land(self) -> None:
-        connection = self._connection
         await self._response.aclose()  # who is cancelled here still has both, and closes them
-        self._response = self._connection = None
-        if connection is not None and not self._shared and not connection.is_closed():
-            self._transport.idle.give(self._origin, connection)
+        self._response = None
+        held, self._held = self._held, None
+        if held is not None and not self._shared and not held.http.is_closed():
+            self._transport.idle.give(self._origin, held)
+
+
+async def _drop(kept: Kept) -> None:
+    kept.network.close()
 
 
 async def _release(response: Any, chunks: AsyncIterator[bytes] | None) -> None:
