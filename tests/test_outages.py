@@ -134,7 +134,7 @@ class Outage:
             total_timeout=self.total,
         )
         return Exchange(
-            Route("http://model.test", CODECS[self.api]),
+            Route("https://model.test", CODECS[self.api]),
             ToyAuth(Secret("token-0"), expires_at=self.known),
             LlmRequest("Hi", options=options),
             ModelSpec("test-model"),

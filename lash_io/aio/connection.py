@@ -67,11 +67,8 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, clock: Clock) -> C
     if in_trio():
         try:
             connection = _AnyioConnection(await anyio.connect_tcp(origin.host, origin.port), clock)
-        except OSError as error:  # "All connection attempts failed": of one or more errors that say how
-            failed = error.__cause__
-            while isinstance(failed, BaseExceptionGroup):
-                failed = failed.exceptions[0]
-            raise failed if isinstance(failed, OSError) else error from None
+        except BaseException as error:
+            raise _within(error) from None
         if tls is not None:
             try:
                 await connection.secure(tls, origin.host)
@@ -312,6 +309,15 @@ class _AnyioConnection:
 
                 trio.lowlevel.notify_closing(held)
             held.close()
+
+
+def _within(error: BaseException) -> BaseException:
+    """What happened, out of "All connection attempts failed" and the groups in which anyio's race tells the rest, so
+    that Ctrl-C is a KeyboardInterrupt."""
+    found = error.__cause__ if isinstance(error, OSError) else error
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found or error
 
 
 def _cause(error: Exception) -> OSError:
