@@ -279,8 +279,13 @@ class Exchange:
         return Bare(self.auth, self.route) if self.handle is None else self.handle
 
     def _renew(self, now: float, *, refused: bool = False) -> list[Any]:
-        renewal = self._renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
-        return self._pass_on(renewal, renewal.start(now), now)
+        renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
+        outputs = renewal.start(now)
+        if outputs == [Done(Renewed(self._handle()))] and not refused:  # nothing to do: what is wrong may yet be raised
+            self._check_credentials()
+            return self._begin(now)
+        self._renewal = renewal
+        return self._pass_on(renewal, outputs, now)
 
     def _renewing(self, happening: Happening, now: float) -> list[Any]:
         renewal = self._renewal
