@@ -120,7 +120,9 @@ def _chat(chunks: list[Any]) -> Iterator[Any]:
     for chunk in chunks:
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) == 0:
-                yield choice.get("delta") or choice.get("message") or {}
+                said = choice.get("delta") or choice.get("message") or {}
+                # Sound goes back by its id alone.
+                yield {**said, "audio": {"id": said["audio"].get("id")}} if said.get("audio") else said
 
 
 # By dialect, the keys whose values a provider wants back to the letter.
