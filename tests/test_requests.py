@@ -54,17 +54,17 @@ def test_a_case_is_sent_or_refused_by_part_and_rule(target: Target, data: st.Dat
         assert send(case) == call
         if isinstance(case.request, LlmRequest):
             said = "\n".join(_strings(json.loads(call.body)))
-            assert [text for text in texts_of(case.request) if text not in said] == []
+            assert [texts for texts in texts_of(case.request) if all(text not in said for text in texts)] == []
 
 
-def texts_of(request: LlmRequest) -> Iterator[str]:
-    """What was said in words, by whomever: all of it goes to the model."""
+def texts_of(request: LlmRequest) -> Iterator[tuple[str, str]]:
+    """What was said in words, by whomever: all of it goes to the model, as it was streamed or as it was in the end."""
     said: list[Any] = [request.system]
     said += [message.content for message in request.messages if not isinstance(message, CustomMessage)]
     for content in said:
         for part in [TextPart(content)] if isinstance(content, str) else content or ():
             if isinstance(part, TextPart) and part.text.strip():
-                yield clean(part.text)
+                yield clean(part.text), clean((part.provider_data or {}).get("text", part.text))
 
 
 # --- what a provider wants back --------------------------------------------------------------------------------------
@@ -205,9 +205,9 @@ def turns(messages: list[Message]) -> Iterator[int]:
         if isinstance(message, AssistantMessage):
             open = {part.id for part in message.content if isinstance(part, ToolCallPart)}
         elif isinstance(message, ToolResultMessage):
-            open.discard(message.tool_call_id)
-            if not open:
+            if message.tool_call_id in open and len(open) == 1:  # a result of no call gives nobody his turn
                 yield number
+            open.discard(message.tool_call_id)
         elif isinstance(message, UserMessage):
             open = set()
             yield number
