@@ -137,7 +137,8 @@ _WHERE: dict[str, str] = {
         "effects": "Abort AskHost CallHttp RunTool",
         "errors": "APIConnectionError APIError APIStatusError APITimeoutError AuthenticationError BadRequestError"
         " ContextOverflowError InsecureRequest InternalServerError MissingCredential NotFoundError OutputError"
-        " OverloadedError PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError UnsupportedRequest",
+        " OverloadedError PermissionDeniedError QuotaExceededError RateLimitError StreamTruncatedError"
+        " UnsupportedRequest",
         "exchange": "Exchange",
         "failures": "Failure LashError LocalProtocolError RemoteProtocolError",
         "handoff": "Handoff Loss",

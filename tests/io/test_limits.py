@@ -336,8 +336,8 @@ def test_one_client_in_one_event_loop_after_the_other() -> None:
         client = AsyncClient(anthropic("k", base_url=server.url), limits=Limits(max_concurrency=1), **ONCE)
 
         async def twice() -> list[str]:
+            said: list[str] = []
             async with anyio.create_task_group() as group:
-                said: list[str] = []
 
                 async def ask() -> None:
                     said.append(await hello(client))

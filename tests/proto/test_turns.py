@@ -40,6 +40,7 @@ def exchange(hooks: frozenset[str] = frozenset(), **options: Any) -> Exchange:
 
 def call(*answers: Any, hooks: frozenset[str] = frozenset(), options: Any = None, **world: Any) -> Run:
     """A run, told again under the laws of machines."""
+
     def make() -> Exchange:
         return exchange(hooks, **(options or {}))
 
