@@ -97,8 +97,8 @@ class RenewableAuth(Auth, Protocol):
         """The machine that gets a fresh one, not started yet; None where none is needed, or there is no way to.
 
         Asked before each attempt, so that it may be in time, and once a call after a 401, then with `refused`. The
-        machine's result is the Auth to go on with, None where it got none, or a Failure that says why. On Cancelled it
-        ends.
+        machine's result is the Auth to go on with, None where it got none, or a Failure that says why; what is worth
+        another try it tries itself. On Cancelled it ends.
         """
         ...
 

@@ -279,8 +279,13 @@ class Exchange:
         return Bare(self.auth, self.route) if self.handle is None else self.handle
 
     def _renew(self, now: float, *, refused: bool = False) -> list[Any]:
-        renewal = self._renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
-        return self._pass_on(renewal, renewal.start(now), now)
+        renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
+        outputs = renewal.start(now)
+        if outputs == [Done(Renewed(self._handle()))] and not refused:  # nothing to do: what is wrong may yet be raised
+            self._check_credentials()
+            return self._begin(now)
+        self._renewal = renewal
+        return self._pass_on(renewal, outputs, now)
 
     def _renewing(self, happening: Happening, now: float) -> list[Any]:
         renewal = self._renewal
@@ -615,9 +620,13 @@ class Exchange:
         if failure.request_id is None:
             failure = evolve(failure, request_id=request_id_of(self._headers))
         if self._may_renew(failure):
-            self._note_attempt(failure, now, Again(0.0, self._spent))
-            self._failure, self._refused = failure, True
-            return events + self._renew(now, refused=True)
+            self._refused = True
+            renewal = Renewal(self._handle(), True, self.hooks, self.seed, self.ids)
+            outputs = renewal.start(now)
+            if outputs != [Done(Renewed(self._handle()))]:  # else there is no way to another one
+                self._note_attempt(failure, now, Again(0.0, self._spent))
+                self._failure, self._renewal = failure, renewal
+                return events + self._pass_on(renewal, outputs, now)
         again = None
         if self._may_retry():
             again = Backoff.of(self.request.options).again(failure, self._spent, self._attempt, self.seed)
@@ -634,8 +643,8 @@ class Exchange:
         return self.retry_after_output or not self._output
 
     def _may_renew(self, failure: Failure) -> bool:
-        able = hasattr(self.auth, "refresh") and not self._brings_own()
-        return failure.kind == "authentication" and able and not self._refused and self._may_retry()
+        able = not self._refused and not self._brings_own()
+        return failure.kind == "authentication" and able and self._may_retry()
 
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""

@@ -82,12 +82,12 @@ class Renewal:
     @property
     def wake_at(self) -> float | None:
         """When the machine under way wants it."""
-        return self._machine.wake_at if self._machine is not None and self._ask is None else None
+        return None if self._machine is None else self._machine.wake_at
 
     def start(self, now: float) -> list[Any]:
         """The first outputs. Raises MissingCredential where there is none, and nothing that would get one."""
         self._find_refresh(now)
-        if self._machine is None and not self.refused:
+        if self._machine is None:
             self.handle.auth.headers()
         return self._begin(now)
 

@@ -40,7 +40,7 @@ from lash_proto.testing import (
     read,
     work,
 )
-from lash_proto.testing.codec import _not_grown, _without
+from lash_proto.testing.codec import BESIDE, _not_grown, _without
 from tests import fake_world
 from tests.fake_world import rendered
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, find_recordings, read_items
@@ -159,7 +159,7 @@ def test_law_3_holds_for_bodies_with_one_odd_value(api: str, reply: FauxReply, d
 
 # --- law 6 for requests ----------------------------------------------------------------------------------------------
 
-MARKERS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+MARKERS = frozenset({*BESIDE, "prompt_cache_breakpoint"})
 
 
 @given(API, REQUESTS, st.booleans())

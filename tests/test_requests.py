@@ -30,6 +30,8 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
+from lash_proto.providers import kinds, register_all
+from lash_proto.providers.presets import PRESETS
 from lash_proto.replies import LlmResponse
 from lash_proto.testing.codec import _not_grown, _strings, _without
 from lash_proto.values import clean
@@ -67,6 +69,13 @@ def texts_of(request: LlmRequest) -> Iterator[str]:
                 yield clean(part.text)
 
 
+def test_every_kind_and_every_preset_is_asked() -> None:
+    register_all()
+    assert {target.handle.kind for target in (*TARGETS, *PICTURES)} == set(kinds())
+    assert set(PRESETS) <= {target.name for target in TARGETS}
+    assert {target.codec(model.spec).api for target in (*TARGETS, *PICTURES) for model in target.models} == set(CODECS)
+
+
 # --- what a provider wants back --------------------------------------------------------------------------------------
 
 
@@ -90,6 +99,7 @@ def items_of(api: str, body: bytes) -> list[Any]:
 
 
 def _blocks(events: list[Any]) -> Iterator[Any]:
+    block: dict[str, Any] = {}
     for event in events:
         if event["type"] == "content_block_start":
             block = event["content_block"]

@@ -24,6 +24,7 @@ from ..messages import (
     Message,
     ProviderOptions,
     ReasoningLevel,
+    Tool,
     ToolCallPart,
     ToolDefinition,
     ToolResultMessage,
@@ -31,7 +32,7 @@ from ..messages import (
 from ..models import KINDS, LEVELS, Kind, ModelSpec, supported_levels
 from ..partial_json import parse_arguments
 from ..placeholders import without_media
-from ..values import JsonDict, dump_json, merge_patch
+from ..values import JsonDict, dump_json, get_dict, get_str, merge_patch
 
 RETENTIONS: tuple[str, ...] = get_args(CacheRetention)
 PLAIN: Final = re.compile(r"[\x21-\x7e]+")
@@ -111,10 +112,18 @@ def check_request(request: LlmRequest) -> None:
             raise UnsupportedRequest(f"metadata {key!r}", "keys and values are text")
     names: set[str] = set()
     for tool in request.tools:
-        if isinstance(tool, ToolDefinition):
-            if tool.name in names:
-                raise UnsupportedRequest(f"tool {tool.name!r}", "there are two of this name")
-            names.add(tool.name)
+        name = _name_of(tool)
+        if name in names:
+            raise UnsupportedRequest(f"tool {name!r}", "there are two of this name")
+        if name is not None:
+            names.add(name)
+
+
+def _name_of(tool: Tool) -> str | None:
+    """What a tool is called by, in Chat's nested form too; None where it has no name."""
+    if isinstance(tool, ToolDefinition):
+        return tool.name
+    return get_str(dict(tool.data), "name") or get_str(get_dict(dict(tool.data), "function"), "name")
 
 
 def fit_request(request: LlmRequest, spec: ModelSpec, notes: list[str], numbers: Numbers = Numbers()) -> LlmRequest:
@@ -287,6 +296,13 @@ def custom_format(format: Mapping[str, Any], *, nested: bool) -> JsonDict:
     grammar = {**format, **format.get("grammar", {})}
     grammar = {key: value for key, value in grammar.items() if key not in ("type", "grammar")}
     return {"type": "grammar", "grammar": grammar} if nested else {"type": "grammar", **grammar}
+
+
+def check_length(value: str, most: int, what: str) -> str:
+    """The value, or UnsupportedRequest where the provider would refuse so long a one."""
+    if len(value) > most:
+        raise UnsupportedRequest(what, f"at most {most} characters")
+    return value
 
 
 def encode_base64(data: bytes) -> str:

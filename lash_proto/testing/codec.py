@@ -13,7 +13,7 @@ from attrs import evolve
 from ..codec import Codec, Decoder
 from ..errors import UnsupportedRequest
 from ..failures import RemoteProtocolError
-from ..messages import LlmRequest, Message, TextPart, ToolDefinition, ToolResultMessage, UserMessage
+from ..messages import AssistantMessage, LlmRequest, Message, TextPart, ToolDefinition, ToolResultMessage, UserMessage
 from ..replies import LlmResponse, ReasoningDelta, TextDelta, ToolCallDelta, UsageUpdate
 from ..values import JsonDict
 from .reading import (
@@ -181,11 +181,15 @@ def check_saved(codec: Codec, fixture: Fixture, *, saves: int = 10) -> None:
             broken(law, codec, f"after {name}, {difference}")
 
 
-def check_replay(codec: Codec, fixture: Fixture, *, markers: Iterable[str] = ("cache_control",)) -> None:
+BESIDE = ("cache_control", "container", "user_prompt_id")
+"""Keys that may differ between turns: cache markers, where code runs, a prompt's name. None is part of the prompt."""
+
+
+def check_replay(codec: Codec, fixture: Fixture, *, beside: Iterable[str] = BESIDE) -> None:
     """Law 6: the reply put into the next request comes back whole; what is said later leaves what was said as it was.
 
     "Whole" is its text, the names and ids of its calls, and what `keeps` names.
-    `markers` are the keys of cache markers, which may move. Of what is no whole answer nothing is asked.
+    `beside` are the keys of what is no part of the prompt. Of what is no whole answer nothing is asked.
     """
     law = "law 6: encoding is stable and keeps what came before"
     reading = read(codec, fixture, [fixture.body])
@@ -200,7 +204,7 @@ def check_replay(codec: Codec, fixture: Fixture, *, markers: Iterable[str] = ("c
             broken(law, codec, f"its own reply cannot be sent again: {error}")
         if codec.encode(request, fixture.model).body != body:
             broken(law, codec, "the same request gave other bytes")
-        bodies.append(_without(json.loads(body), frozenset(markers)))
+        bodies.append(_without(json.loads(body), frozenset(beside)))
     for shorter, longer in zip(bodies, bodies[1:], strict=False):
         changed = _not_grown(shorter, longer, "$")
         if changed is not None:
@@ -218,7 +222,7 @@ def _conversation(response: LlmResponse) -> Iterator[LlmRequest]:
     messages += [ToolResultMessage(call.id, "done", name=call.name) for call in response.tool_calls]
     for more in ((), (UserMessage("Go on."),), (response.message, *messages[2:], UserMessage("And on."))):
         messages += more
-        if messages[-1] is not response.message:  # not every reply is one that the server would go on from
+        if not isinstance(messages[-1], AssistantMessage):  # not every reply is one that the server would go on from
             yield LlmRequest(messages, tools=tuple(tools.values()))
 
 
@@ -235,11 +239,11 @@ def _wanted(response: LlmResponse, said: str) -> Iterator[str]:
             yield call.id
 
 
-def _without(value: Any, markers: frozenset[str]) -> Any:
+def _without(value: Any, keys: frozenset[str]) -> Any:
     if isinstance(value, dict):
         items = cast("JsonDict", value).items()
-        return {key: _without(item, markers) for key, item in items if key not in markers}
-    return [_without(item, markers) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+        return {key: _without(item, keys) for key, item in items if key not in keys}
+    return [_without(item, keys) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def _not_grown(shorter: Any, longer: Any, path: str) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import anyio
 import attrs
+import httpcore  # noqa: F401 - here, because several threads that import it and trio at once can lock each other out
+import trio  # noqa: F401
 from attrs import frozen
 
 from lash_proto.errors import error_of

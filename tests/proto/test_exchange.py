@@ -10,10 +10,12 @@ import pytest
 
 from lash_proto import __version__
 from lash_proto.codec import Route
+from lash_proto.codecs import CODECS
 from lash_proto.effects import Abort, CallHttp
 from lash_proto.errors import MissingCredential, UnsupportedRequest
 from lash_proto.exchange import Exchange
 from lash_proto.failures import Failure, LocalProtocolError, RemoteProtocolError
+from lash_proto.faux import FauxReply
 from lash_proto.happenings import (
     BodyEnded,
     BodyReceived,
@@ -47,7 +49,7 @@ from lash_proto.replies import (
 from lash_proto.testing import check_machine
 from lash_proto.usage import LlmUsage
 from lash_proto.values import Secret
-from tests.fake_world import SSE, START, Answer, Refused, Run, cut, run
+from tests.fake_world import SSE, START, Answer, Refused, Run, cut, rendered, run
 from tests.proto.tiny import END, HELLO, REPLY, THOUGHT, Tiny, TinyDecoder, event
 
 TINY = Tiny()
@@ -204,6 +206,13 @@ def test_a_missing_key_raises_before_any_effect() -> None:
         exchange(auth=auth).start(START)
 
 
+@pytest.mark.parametrize("header", ["Authorization", "X-Api-Key"])
+def test_a_header_of_the_callers_own_is_a_key(header: str) -> None:
+    auth = KeyAuth("tiny", "x-api-key")
+    (effect,) = exchange(auth=auth, extra_headers={header: Secret("mine")}).start(START)
+    assert dict(effect.headers)[header.lower()] == Secret("mine")
+
+
 def test_an_exchange_is_started_once() -> None:
     machine = exchange()
     machine.start(START)
@@ -236,6 +245,12 @@ def test_a_deadline_that_passes_is_a_timeout_and_the_call_is_dropped() -> None:
     )
     assert done.result.stop_reason == "error"
     assert failures(done.result) == ["timeout"]
+
+
+def test_a_deadline_that_passes_closes_what_was_open() -> None:
+    done = call(Answer([HELLO, event(say="Hel")], ending="hang"), max_retries=0)
+    assert [type(each) for each in done.events] == [ResponseStart, TextStart, TextDelta, TextEnd, ResponseEnd]
+    assert (done.result.text, done.result.error.kind) == ("Hel", "timeout")
 
 
 @pytest.mark.parametrize(
@@ -383,7 +398,7 @@ def test_garbage_after_the_end_is_a_success() -> None:
 def test_cancelling_after_the_end_is_a_success() -> None:
     done = call(Answer([REPLY], ending="hang"), cancel_at=0.5)
     assert (done.result.text, done.result.error, done.result.stop_reason) == ("Hello.", None, "stop")
-    assert done.took == 0.5
+    assert (done.took, failures(done.result)) == (0.5, [None])
 
 
 def test_garbage_in_the_middle_ends_the_call_at_once() -> None:
@@ -468,6 +483,14 @@ def test_an_error_in_the_middle_of_a_stream_is_tried_again_too() -> None:
     error = event(error={"message": "Overloaded.", "type": "overloaded_error"})
     done = call(Answer([HELLO + error]), Answer([REPLY]))
     assert failures(done.result) == ["overloaded", None]
+
+
+def test_output_whose_blocks_are_closed_is_output() -> None:
+    """Before the end, where there is nothing left to close."""
+    whole = list(rendered(CODECS["anthropic-messages"], FauxReply("Hel"), stream=True).chunks)
+    cut_short = whole[: next(at for at, chunk in enumerate(whole) if b"content_block_stop" in chunk) + 1]
+    done = call(Answer(cut_short), codec=CODECS["anthropic-messages"])
+    assert (done.result.error.kind, done.result.text, len(done.calls)) == ("truncated", "Hel", 1)
 
 
 def test_output_that_only_the_end_of_a_body_brings_is_output() -> None:
@@ -757,6 +780,7 @@ def test_restarted_a_call_in_flight_is_made_again_and_what_it_said_is_withdrawn(
     outputs = machine.receive(BodyEnded(2), now + 100)
     assert outputs[-1].result.text == "Hello."
     assert failures(outputs[-1].result) == ["connection", None]
+    assert [(each.retry_in, each.counted) for each in outputs[-1].result.attempts] == [(0.0, False), (None, True)]
 
 
 def test_restarted_with_its_answer_whole_it_ends_with_that() -> None:

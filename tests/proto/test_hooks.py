@@ -33,7 +33,7 @@ from lash_proto.values import Secret
 from tests.fake_world import SSE, START, Answer, Run, cut, run
 from tests.proto.tiny import HELLO, REPLY, Tiny, event
 
-KEY = KeyAuth("tiny", "authorization", Secret("k-1234567"))
+KEY = KeyAuth("tiny", "authorization", Secret("k-123456"))
 HEADERS = (*SSE, ("x-request-id", "req-1"))
 
 
@@ -197,7 +197,7 @@ def test_an_attempt_that_failed_meanwhile_is_tried_again() -> None:
 
 
 def test_a_hook_that_fails_ends_the_call() -> None:
-    outputs, response = driven(exchange(ON_PAYLOAD), Failed(1, "other", "ValueError: the key k-1234567 is old"))
+    outputs, response = driven(exchange(ON_PAYLOAD), Failed(1, "other", "ValueError: the key k-123456 is old"))
     assert (response.error.kind, response.error.message) == ("other", "ValueError: the key *** is old")
     assert (of(outputs, CallHttp, Abort), response.attempts) == ([], ())
 

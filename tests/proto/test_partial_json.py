@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lash_proto.partial_json import ArgumentsView, PartialArguments, PartialJson, parse_arguments
+from lash_proto.partial_json import ArgumentsView, ArrayView, PartialArguments, PartialJson, parse_arguments
 
 
 def parsed(*fragments: str) -> PartialJson:
@@ -134,6 +134,11 @@ def test_a_whole_text_may_be_a_scalar() -> None:
 def test_half_a_surrogate_pair_waits_and_a_lone_one_is_replaced(text: str, string: str) -> None:
     assert shown(text) == [string]
     assert shown(*text) == [string]
+
+
+def test_half_a_pair_at_the_end_of_one_string_is_not_the_beginning_of_the_next() -> None:
+    text = '["\\ud83d","x","\\ud83d","\\ude00"]'
+    assert shown(text) == shown(*text) == ["\ufffd", "x", "\ufffd", "\ufffd"]
 
 
 def test_keys_are_as_clean_as_strings() -> None:
@@ -364,6 +369,19 @@ def test_a_view_reads_like_a_mapping() -> None:
         view["new"]
     with pytest.raises(TypeError):
         hash(view)
+
+
+def test_a_view_gives_plain_values_views_of_containers_and_lists_of_slices() -> None:
+    view = views(*CALL)[4]
+    edits = view["edits"]
+    assert [type(each) for each in (view["path"], edits, edits[1], edits[1]["new"], edits[0:1], edits[0:1][0])] == [
+        str,
+        ArrayView,
+        ArgumentsView,
+        int,
+        list,
+        ArgumentsView,
+    ]
 
 
 def test_what_is_inside_a_view_keeps_its_time_too() -> None:

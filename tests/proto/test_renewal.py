@@ -6,11 +6,11 @@ import pickle
 from typing import Any, cast
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 
 from lash_proto.codec import Route
 from lash_proto.effects import Abort, AskHost, CallHttp
-from lash_proto.errors import MissingCredential, UnsupportedRequest
+from lash_proto.errors import InsecureRequest, MissingCredential, UnsupportedRequest
 from lash_proto.exchange import ON_PAYLOAD, Exchange
 from lash_proto.failures import Failure, LocalProtocolError
 from lash_proto.happenings import BodyEnded, BodyReceived, Cancelled, Failed, HeadReceived, HostAnswered, Woke
@@ -134,6 +134,7 @@ def test_where_no_other_can_be_had_the_refusal_stands() -> None:
     assert (len(done.calls), len(done.result.attempts)) == (2, 1)
     alone = call(REFUSED, auth=ToyAuth(Secret("token-old"), None))
     assert (alone.result.error.status, len(alone.calls)) == (401, 1)
+    assert [(attempt.retry_in, attempt.counted) for attempt in alone.result.attempts] == [(None, True)]
     assert call(REFUSED, auth=KeyAuth("tiny", key=Secret("token-old"))).result.error.status == 401
 
 
@@ -230,6 +231,27 @@ def test_woken_too_early_nothing_happens() -> None:
     machine.start(START)
     assert machine.wake_at == START + PATIENCE
     assert machine.receive(Woke(), START + 1) == []
+
+
+@frozen
+class AtOnce(ToyAuth):
+    """Has another one at hand."""
+
+    def refresh(self, now: float, *, refused: bool, seed: bytes, ids: Ids) -> Any:
+        return Ready() if refused else None
+
+
+class Ready:
+    wake_at = None
+
+    def start(self, now: float) -> list[Any]:
+        return [Done(NEW)]
+
+
+def test_one_that_is_at_hand_is_taken_at_once() -> None:
+    done = call(REFUSED, FINE, auth=AtOnce(Secret("token-old")))
+    assert sent(done) == [(MINE, "Bearer token-old"), (MINE, "Bearer token-new")]
+    assert (done.result.text, len(done.result.attempts)) == ("Hello.", 2)
 
 
 class Slow:
@@ -410,6 +432,14 @@ def test_a_new_credential_that_carries_no_key_ends_the_call_unsent() -> None:
         exchange(SOON, hooks=(ON_RENEW,)), host=lambda effect: (0.0, Bare(ToyAuth(None, None), Route(URL, Tiny())))
     )
     assert (done.result.error, done.calls) == (Failure("authentication", "no token yet"), [])
+
+
+def test_a_token_is_not_sent_in_the_clear_whether_fresh_or_new() -> None:
+    plain = evolve(TINY, auth=LATER, route=Route("http://api.example", Tiny()))
+    with pytest.raises(InsecureRequest):
+        exchange(handle=plain).start(START)
+    done = run(exchange(handle=evolve(plain, auth=SOON)), [TOKEN])
+    assert (done.result.error.kind, [url for url, _ in sent(done)]) == ("unsupported", [TOKEN_URL])
 
 
 def test_what_cannot_be_said_raises_before_anything_is_renewed() -> None:

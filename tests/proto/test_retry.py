@@ -35,6 +35,7 @@ def test_each_retry_is_spent_and_after_the_last_it_is_given_up() -> None:
     assert second is not None
     assert second.spent == Spent(retries=2)
     assert Backoff().again(BUSY, second.spent, 3, b"") is None
+    assert Backoff(retries=1).again(BUSY, NOTHING, 1, b"") is not None
     assert Backoff(retries=1).again(BUSY, first.spent, 2, b"") is None
 
 

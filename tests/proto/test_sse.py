@@ -45,6 +45,11 @@ def test_an_event_line_names_its_event_and_no_other() -> None:
     assert events_of(stream) == [("add", "73857293"), ("remove", "2153"), ("", "113411")]
 
 
+def test_a_name_does_not_last() -> None:
+    assert events_of(b"event: a\ndata: 1\n\ndata: 2\n\n") == [("a", "1"), ("", "2")]
+    assert events_of(b"event: a\ndata: 1\n\n", b"data: 2\n\n") == [("a", "1"), ("", "2")]
+
+
 def test_comments_ids_and_retries_are_no_events() -> None:
     stream = (
         b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\nretry: 10000\n\ndata:  third event\n\n"
@@ -91,6 +96,16 @@ def test_a_cr_at_the_end_of_a_read_ends_its_event_at_once() -> None:
     assert parser.receive(b"data: 3\r\r") == [("", "3")]
     assert parser.receive(b"data: 4\r\r") == [("", "4")]
     assert parser.end() == []
+
+
+def test_only_the_lf_right_behind_a_cr_belongs_to_it() -> None:
+    parser = SseParser()
+    assert [parser.receive(read) for read in (b"data: 1\r", b"", b"\n", b"\n")] == [[], [], [], [("", "1")]]
+
+
+def test_data_lines_of_one_event_may_come_in_reads_of_their_own() -> None:
+    parser = SseParser()
+    assert [parser.receive(read) for read in (b"data: 1\n", b"data: 2\n\n")] == [[], [("", "1\n2")]]
 
 
 def test_one_leading_byte_order_mark_is_dropped() -> None:
@@ -192,6 +207,14 @@ def test_bare_json_goes_on_until_its_brackets_are_closed() -> None:
     assert events_of(*singly(stream)) == expected
 
 
+def test_the_shortest_bare_json_is_no_beginning_of_a_byte_order_mark() -> None:
+    assert events_of(b"{}") == [("", "{}")]
+
+
+def test_bare_json_that_lacks_one_bracket_ends_at_a_field() -> None:
+    assert events_of(b'{"a":1\ndata: 2\n\n') == [("", '{"a":1'), ("", "2")]
+
+
 @pytest.mark.parametrize("end", [b"\n\ndata: 2", b"\ndata: 2\n\n", b"\n: comment\n\ndata:2"])
 def test_bare_json_that_is_never_closed_ends_at_a_blank_line_or_a_field(end: bytes) -> None:
     assert events_of(b'{\n  "error": {' + end) == [("", '{\n  "error": {'), ("", "2")]
@@ -232,6 +255,8 @@ def until_fault(reads: list[bytes]) -> tuple[list[Event], str | None]:
         (b"data: 1\n\ndata: 1234567\n\ndata: 2\n\n", [("", "1")], LONG_LINE),
         (b"data: 1\n\ndata: 1234567\n\ndata: 2", [("", "1")], LONG_LINE),
         (b"data: 1\n\n:2345678901234", [("", "1")], LONG_LINE),
+        (b"error: 1234567\n", [], LONG_LINE),
+        (b"data: 1", [("", "1")], None),
         (b"\xef\xbb\xbfdata: 123456\r\n\r\n", [("", "123456")], None),
         (b"data: 1234\ndata: 1234\n\n", [("", "1234\n1234")], None),
         (b"data: 1\n\ndata: 1234\ndata: 12345\n\ndata: 2\n\n", [("", "1")], LONG_EVENT),
@@ -249,6 +274,10 @@ def test_past_a_limit_comes_a_fault_after_all_that_came_before_it(
     assert until_fault(singly(stream)) == (events, fault)
 
 
+def test_nothing_that_follows_a_fault_is_an_event() -> None:
+    assert until_fault([b"data: 1234\n", b"data: 12345\n\ndata: 2\n\n"]) == ([], LONG_EVENT)
+
+
 def test_a_fault_is_raised_at_the_call_after_the_events() -> None:
     parser = SseParser(max_line_bytes=12)
     assert parser.receive(b"data: 1\n\ndata: 1234567") == [("", "1")]
@@ -257,6 +286,18 @@ def test_a_fault_is_raised_at_the_call_after_the_events() -> None:
             parser.receive(read)
     with pytest.raises(RemoteProtocolError, match=LONG_LINE):
         parser.end()
+    parser = SseParser(max_line_bytes=12)
+    assert parser.receive(b"data: 1\n\ndata: 1234567\n\ndata: 2") == [("", "1")]
+    with pytest.raises(RemoteProtocolError, match=LONG_LINE):
+        parser.receive(b"3")
+
+
+def test_end_hands_over_what_came_before_the_fault_that_it_finds() -> None:
+    parser = SseParser(max_event_bytes=20)
+    assert parser.receive(b"data: 1\n{23456789012345678901") == []
+    assert parser.end() == [("", "1")]
+    with pytest.raises(RemoteProtocolError, match=LONG_EVENT):
+        parser.end()
 
 
 def test_what_end_finds_it_raises_when_it_has_nothing_to_hand_over() -> None:
@@ -264,6 +305,13 @@ def test_what_end_finds_it_raises_when_it_has_nothing_to_hand_over() -> None:
     assert parser.receive(b"data: 1234\ndata: 12345") == []
     with pytest.raises(RemoteProtocolError, match=LONG_EVENT):
         parser.end()
+
+
+def test_a_line_without_end_is_a_fault_before_its_end() -> None:
+    parser = SseParser(max_line_bytes=12)
+    assert [parser.receive(read) for read in (b"data: ", b"123456", b"7")] == [[], [], []]
+    with pytest.raises(RemoteProtocolError, match=LONG_LINE):
+        parser.receive(b"8")
 
 
 def test_a_picture_of_many_megabytes_is_one_event() -> None:
@@ -291,6 +339,7 @@ def cuts(stream: bytes, places: list[int]) -> list[bytes]:
 @given(STREAMS, st.lists(st.integers(min_value=0), max_size=10))
 @example(b"data: x\r\n\r\n", [8, 10])
 @example(b"data: a\ndata: b\n\ndata: c\n\n", [8, 16])
+@example(b"data: a\ndata: b\n\ndata: c\n\n", [8])
 @example(b"data: \xe2\x82\xac\n\n", [7, 8])
 def test_cuts_do_not_matter(stream: bytes, places: list[int]) -> None:
     assert events_of(*cuts(stream, places)) == events_of(stream) == events_of(*singly(stream))

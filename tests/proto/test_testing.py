@@ -307,7 +307,7 @@ def test_an_encoder_that_breaks_law_6_is_found() -> None:
     assert "at $.messages[0]" in broken("law 6: encoding is stable", lambda: check_replay(encoding(shrunk), GOOD))
 
     def fewer(body: Any) -> Any:
-        return {**body, "messages": body["messages"][: 6 - 2 * len(body["messages"])]}
+        return {**body, "messages": body["messages"][: 2 if len(body["messages"]) > 3 else 3]}
 
     assert "at $.messages[" in broken("law 6: encoding is stable", lambda: check_replay(encoding(fewer), GOOD))
 
@@ -336,7 +336,7 @@ def test_cache_markers_may_move() -> None:
         return {**body, "messages": messages}
 
     check_replay(encoding(marked), GOOD)
-    broken("law 6", lambda: check_replay(encoding(marked), GOOD, markers=()))
+    broken("law 6", lambda: check_replay(encoding(marked), GOOD, beside=()))
 
 
 def test_the_last_container_may_grow_at_its_end() -> None:

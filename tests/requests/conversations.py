@@ -292,7 +292,7 @@ def talks(draw: Draw, target: Target, model: Model, knobs: frozenset[str], names
     sources = [NATIVE, OWN]
     if not pure:
         known = SOURCES if has_neighbours(target) else tuple(each for each in SOURCES if each != NEIGHBOUR)
-        sources = draw(st.lists(st.sampled_from([*APIS, *known]), min_size=1, max_size=3))
+        sources = draw(st.lists(st.sampled_from([*APIS, *known, *known]), min_size=1, max_size=3))
     talk.user()
     for _ in range(draw(st.integers(0, 4))):
         if not talk.answer(talk.assistant(draw(st.sampled_from(sources)))) or rarely(draw, 3):

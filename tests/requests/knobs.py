@@ -15,6 +15,7 @@ from lash_proto.codecs.anthropic_messages import AnthropicOptions
 from lash_proto.codecs.google import GoogleOptions
 from lash_proto.codecs.openai_completions import ChatOptions
 from lash_proto.codecs.openai_responses import ResponsesOptions
+from lash_proto.compat import ResponsesCompat
 from lash_proto.messages import JsonObject, Message, ProviderOptions, ProviderTool, TextPart, UserMessage
 from lash_proto.models import LEVELS, Capability, ModelSpec
 
@@ -23,7 +24,7 @@ from .flags import FLAGS
 from .parts import SAID, Draw, rarely, some
 from .targets import CHAT, GEMINI, KNOBS, MESSAGES, RESPONSES, Model, Target, without_flags
 
-EVERYTHING: Final = frozenset({"other options"}).union(*KNOBS.values())
+EVERYTHING: Final = frozenset[str]().union(*KNOBS.values())
 """All knobs of all dialects."""
 
 
@@ -95,7 +96,9 @@ class Knobs:
             self.options["reasoning"] = draw(st.sampled_from(forms))
         self.option("expose_thinking", st.booleans())
         said = self.options.get("reasoning")
-        if said == "off" and family == RESPONSES:  # a model that does not reason takes them
+        compat = self.target.compat(spec)
+        if said == "off" and isinstance(compat, ResponsesCompat) and (compat.effort_words or {}).get("off", "none"):
+            # A model that is told not to reason takes them.
             self.knobs |= self.model.lacks & self.target.knobs & {"temperature", "top_p"}
         if said not in (None, "off") and family == MESSAGES:
             self.thinking(said)
@@ -119,18 +122,19 @@ class Knobs:
         if names and "tools" in self.knobs:
             chosen = draw(parts.tools(self.knobs, names, recursive=recursive))
         own = [tool.name for tool in chosen]
-        served = [tool for tool in self.target.tools if tool.get("name") not in own]
+        served = self.target.tools
         if served and self.has("provider_tools"):
-            chosen += [ProviderTool(tool) for tool in some(draw, st.sampled_from(served), 2, 1)]
-            if len(chosen) > 1 and chosen[-1] == chosen[-2]:
-                chosen.pop()
+            some_served = some(draw, st.sampled_from(served), 2, 1)
+            if "odd values" not in self.knobs:  # Anthropic has one name for one tool
+                some_served = [tool for tool in some_served[:1] if tool.get("name") not in own]
+            chosen += [ProviderTool(tool) for tool in some_served]
         if not chosen:
             self.fields["tool_choice"] = draw(st.sampled_from([None, None, "auto", "none"]))
             return
         self.fields["tools"] = chosen
         forms = ["auto", "none"]
         if "choice:forced" in self.knobs:
-            forms += ["required", draw(st.sampled_from(own))] if own else self.named(served)
+            forms += ["required", draw(st.sampled_from(own))] if own else self.named()
         if self.has("choice", 2):
             self.fields["tool_choice"] = draw(st.sampled_from(forms))
         if self.has("parallel"):
@@ -138,7 +142,7 @@ class Knobs:
                 st.sampled_from([True, None] if self.target.family == GEMINI else [True, False])
             )
 
-    def named(self, served: list[dict[str, Any]]) -> list[str]:
+    def named(self) -> list[str]:
         """The words by which a provider's own tool can be asked for."""
         chosen = [tool.data for tool in self.fields["tools"]]
         if self.target.family == MESSAGES:
@@ -174,6 +178,8 @@ class Knobs:
         values = ["1", "", "ü\ud83d", "y" * (256 if family == MESSAGES else 512)]
         keys = ["a", "b-c", "x" * 64, *(["user_id"] * 3 if family == MESSAGES else [])]
         self.put("metadata", st.dictionaries(st.sampled_from(keys), st.sampled_from(values), max_size=3))
+        if "odd values" in self.knobs and rarely(draw, 3):
+            self.fields["metadata"] = draw(st.sampled_from(_ODD_METADATA))
         if self.has("cache", 2):
             self.options["cache_retention"] = draw(st.sampled_from(["none", "short", "long"]))
         if self.target.tiers:
@@ -194,9 +200,12 @@ class Knobs:
                     self.options[name] = self.draw(strategy)
         if family in _AGREE and not theirs:
             _AGREE[family](self)
+        if "odd values" in self.knobs and "safety_identifier" in self.options:
+            self.options["safety_identifier"] = "x" * 65
         return class_
 
 
+_ODD_METADATA: Final = ({"user_id": "y" * 257}, {"a": "y" * 513}, {"x" * 65: "1"}, {str(n): "" for n in range(17)})
 _ABOVE_BUDGETS: Final = 30_000
 """More than any budget that a level is made into."""
 

@@ -56,10 +56,20 @@ def some(draw: Draw, strategy: st.SearchStrategy[Any], most: int, least: int = 0
 # --- media -----------------------------------------------------------------------------------------------------------
 
 
+_OWN_PICTURE: Final = {
+    "openai-completions": "image/gif",
+    "openai-responses": "image/gif",
+    "anthropic-messages": "image/gif",
+    "google-generative-ai": "image/heic",
+}
+
+
 @st.composite
 def images(draw: Draw, knobs: frozenset[str], family: str) -> ImagePart:
     """A picture in one of the forms that the dialect takes."""
-    media_type = draw(st.sampled_from(["image/png", "image/jpeg", "image/webp", "IMAGE/PNG; x=y"]))
+    media_type = draw(
+        st.sampled_from(["image/png", "image/jpeg", "image/webp", "IMAGE/PNG; x=y", _OWN_PICTURE[family]])
+    )
     detail = draw(st.sampled_from([None, None, "auto", "low", "high"]))
     marked = draw(st.sampled_from([False, False, True]))
     form = draw(st.sampled_from(["data", "url", "inline", "file_id"]))
@@ -86,7 +96,10 @@ def documents(draw: Draw, knobs: frozenset[str]) -> DocumentPart:
     if form == "text":
         return DocumentPart(text=draw(SAID), **about)
     if form == "plain":
-        return DocumentPart("Grüße".encode(), "text/plain; charset=utf-8", **about)
+        media_type = draw(
+            st.sampled_from(["text/plain; charset=utf-8", "text/csv", "text/markdown", "application/json"])
+        )
+        return DocumentPart("Grüße".encode(), media_type, **about)
     if form == "url" and "user:file_url" in knobs:
         return DocumentPart(url="https://example.com/a.pdf", media_type="application/pdf", **about)
     if form == "file_id" and "user:file_id" in knobs:

@@ -1,7 +1,7 @@
 """Requests as apps make them: a conversation from every source, with every knob that the target has.
 
 A case is *legal*: calls are answered, names of tools are what providers allow, knobs do not contradict each other. So a
-body that a provider would refuse is a finding. One case in twelve is bold and asks for what the target may not have;
+body that a provider would refuse is a finding. One case in eight is bold and asks for what the target may not have;
 that must be refused by part and rule, and never be sent.
 """
 
@@ -50,9 +50,11 @@ def cases(draw: Draw, target: Target) -> Case:
     if target.pictures:
         return draw(picture_cases(target))
     model = draw(st.sampled_from(target.models))
-    bold = rarely(draw, 12)
+    bold = rarely(draw, 8)
     known = target.knobs | ({"prefill"} if target.family == MESSAGES else set())
-    knobs = Knobs(draw, target, model, (known | EVERYTHING if bold else known) - model.lacks)
+    if bold:  # what the target lacks, or what nobody may have
+        known |= draw(st.sampled_from([EVERYTHING, {"other options"}, {"odd values"}, {"odd values"}]))
+    knobs = Knobs(draw, target, model, known - model.lacks)
     knobs.reasoning()
     names = list(dict.fromkeys(some(draw, parts.TOOL_NAMES, 3)))
     compat = target.compat(knobs.spec)

@@ -27,7 +27,7 @@ from ...messages import AssistantMessage, JsonObject, LlmRequest, ProviderTool, 
 from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
-from .._encoder import Numbers, check_name, fit_request, http_request, session_headers
+from .._encoder import Numbers, check_length, check_name, fit_request, http_request, session_headers
 from .content import NAME_RULE, TOOL_NAME, Conversation, needs_container, text_block
 from .options import AnthropicOptions
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_TOKENS: Final = 32_000
 MIN_BUDGET: Final = 1024
+MAX_USER_ID: Final = 256
 
 # The version of the API that has no sampling parameters any more (WIRE F1).
 _NO_SAMPLING: Final = "2026-10-21"
@@ -304,7 +305,8 @@ class Encoding:
     def _add_metadata(self) -> None:
         metadata = dict(self.request.metadata or {})
         if "user_id" in metadata:
-            self.body["metadata"] = {"user_id": metadata.pop("user_id")}
+            user = check_length(metadata.pop("user_id"), MAX_USER_ID, "metadata 'user_id'")
+            self.body["metadata"] = {"user_id": user}
         for key in metadata:
             self.talk.note(f"metadata {key!r} left out: the Messages API knows user_id alone")
 

@@ -15,6 +15,8 @@ from ...models import ModelSpec
 from ...schema import no_parameters, project
 from ...values import JsonDict
 from .._encoder import (
+    MAX_KEY,
+    check_length,
     check_name,
     client_request_id,
     custom_format,
@@ -79,6 +81,7 @@ def encode(
         body["store"] = compat.store
     if isinstance(options, ChatOptions):
         body |= {name: value for name in FIELDS if (value := options.get(name)) is not None}
+        check_length(body.get("safety_identifier", ""), MAX_KEY, "options.safety_identifier")
     for name in compat.refuses:
         if body.get(name) is False and name == "store":
             del body[name]

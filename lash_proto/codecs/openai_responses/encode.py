@@ -24,6 +24,7 @@ from ...schema import project
 from ...values import Json, JsonDict
 from .._encoder import (
     MAX_KEY,
+    check_length,
     check_name,
     client_request_id,
     custom_format,
@@ -269,9 +270,7 @@ def _sampling(
         raise UnsupportedRequest("options.conversation", "not together with previous_response_id")
     who = _option(options, "safety_identifier")
     if who is not None:
-        if len(who) > MAX_KEY:
-            raise UnsupportedRequest("options.safety_identifier", f"at most {MAX_KEY} characters")
-        body["safety_identifier"] = who
+        body["safety_identifier"] = check_length(who, MAX_KEY, "options.safety_identifier")
 
 
 def _cache(

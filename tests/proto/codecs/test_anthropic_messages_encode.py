@@ -30,6 +30,7 @@ from lash_proto.messages import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    Tool,
     ToolCallPart,
     ToolDefinition,
     ToolResultMessage,
@@ -44,6 +45,7 @@ MODEL = "claude-opus-5"
 OURS = Origin("anthropic", "anthropic-messages", MODEL)
 THEIRS = Origin("openai", "openai-responses", "gpt-5")
 PNG = b"\x89PNG"
+BASH = ProviderTool({"type": "bash_20250124", "name": "bash"})
 WEATHER = ToolDefinition("get_weather", "Tells the weather.", {"properties": {"city": {"type": "string"}}})
 
 
@@ -189,6 +191,11 @@ def test_metadata_is_the_users_id_alone() -> None:
     assert body(metadata=metadata)["metadata"] == {"user_id": "u-1"}
     assert notes(metadata=metadata) == ("metadata 'team' left out: the Messages API knows user_id alone",)
     assert "metadata" not in body(metadata={"team": "x"})
+
+
+def test_a_users_id_that_is_too_long_is_refused() -> None:
+    assert body(metadata={"user_id": "u" * 256})["metadata"] == {"user_id": "u" * 256}
+    assert refusal(metadata={"user_id": "u" * 257}) == "metadata 'user_id': at most 256 characters"
 
 
 # --- the user's side -------------------------------------------------------------------------------------------------
@@ -839,9 +846,11 @@ def test_arguments_are_streamed_as_they_are_written_where_asked_for() -> None:
         ([ToolDefinition("f", "", {"type": "array"})], "parameters of tool 'f': the schema must be of an object"),
         ([ToolDefinition("f", "", {"anyOf": []})], "parameters of tool 'f': the schema may not begin with anyOf"),
         ([WEATHER, WEATHER], "tool 'get_weather': there are two of this name"),
+        ([ToolDefinition("bash"), BASH], "tool 'bash': there are two of this name"),
+        ([BASH, BASH], "tool 'bash': there are two of this name"),
     ],
 )
-def test_a_tool_that_the_server_would_refuse_is_refused(tools: list[ToolDefinition], rule: str) -> None:
+def test_a_tool_that_the_server_would_refuse_is_refused(tools: list[Tool], rule: str) -> None:
     assert refusal(tools=tools) == rule
 
 

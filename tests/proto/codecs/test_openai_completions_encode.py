@@ -182,6 +182,21 @@ def test_what_one_server_lacks_is_refused_there(request_: LlmRequest, compat: di
         encode(request_, **compat)
 
 
+def test_two_tools_of_one_name_are_refused_a_providers_own_too() -> None:
+    search = ProviderTool({"type": "builtin_function", "function": {"name": "$web_search"}})
+    assert len(body_of(LlmRequest("Hi", tools=[search, ToolDefinition("f")]))["tools"]) == 2
+    mine, raw = ToolDefinition("f"), ProviderTool({"type": "function", "name": "f"})
+    for one, other in ((search, search), (mine, raw), (mine, mine)):
+        with pytest.raises(UnsupportedRequest, match=": there are two of this name"):
+            encode(LlmRequest("Hi", tools=[one, other]))
+
+
+def test_a_name_for_the_user_that_is_too_long_is_refused() -> None:
+    assert body_of(with_options(safety_identifier="u" * 64))["safety_identifier"] == "u" * 64
+    with pytest.raises(UnsupportedRequest, match=r"^options.safety_identifier: at most 64 characters$"):
+        encode(with_options(safety_identifier="u" * 65))
+
+
 def test_a_server_that_keeps_no_answers_is_not_told_to_keep_none() -> None:
     assert body_of(with_options(store=False))["store"] is False
     assert "store" not in body_of(with_options(store=False), refuses=("store",))
