@@ -30,6 +30,8 @@ from lash_proto.messages import (
     ToolResultMessage,
     UserMessage,
 )
+from lash_proto.providers import kinds, register_all
+from lash_proto.providers.presets import PRESETS
 from lash_proto.replies import LlmResponse
 from lash_proto.testing.codec import _not_grown, _strings, _without
 from lash_proto.values import clean
@@ -65,6 +67,13 @@ def texts_of(request: LlmRequest) -> Iterator[tuple[str, str]]:
         for part in [TextPart(content)] if isinstance(content, str) else content or ():
             if isinstance(part, TextPart) and part.text.strip():
                 yield clean(part.text), clean((part.provider_data or {}).get("text", part.text))
+
+
+def test_every_kind_and_every_preset_is_asked() -> None:
+    register_all()
+    assert {target.handle.kind for target in (*TARGETS, *PICTURES)} == set(kinds())
+    assert set(PRESETS) <= {target.name for target in TARGETS}
+    assert {target.codec(model.spec).api for target in (*TARGETS, *PICTURES) for model in target.models} == set(CODECS)
 
 
 # --- what a provider wants back --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Connections that wait for another request, by event loop: none can be used in another loop than its own.
 
 A loop that ends finishes its asynchronous generators first, which is the last moment for its connections. So there is
-one such generator a loop, held here and not by what it looks after: of one lost before its end trio complains.
+one such generator a loop, held here and not by what it looks after: trio complains of one that is lost before its end.
 """
 
 from __future__ import annotations

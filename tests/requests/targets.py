@@ -73,7 +73,7 @@ KNOBS: Final[Mapping[str, frozenset[str]]] = {
     | words("json_object custom_tools user:file_id user:file_url image:file_id result:document provider_tools"),
     MESSAGES: (_ALL | _MESSAGES_OPTIONS)
     | words("stop budget user:file_id user:file_url user:cited image:file_id result:document provider_tools"),
-    GEMINI: (_ALL | _GOOGLE_OPTIONS) - words("parallel:off")
+    GEMINI: (_ALL | _GOOGLE_OPTIONS)
     | words(
         "stop seed json_object budget user:audio user:file_id user:file_url image:file_id result:document"
         " result:audio provider_tools"
@@ -206,10 +206,8 @@ _REASONS: Final = "temperature top_p stop"
 def _chat(preset: str, dialect: str | None, *models: Model, **more: Any) -> Target:
     handle = openai_compatible("key", preset=preset, base_url=PRESETS[preset].base_url or "https://server.test/v1")
     compat = PRESETS[preset].compat
-    knobs = KNOBS[CHAT] - more.pop("lacks", frozenset())
     # Servers other than OpenAI have no files of their own and no memory of what they said in sound.
-    knobs -= words("user:file_id assistant:audio web_search_options prediction")
-    knobs -= without_flags(compat)
+    knobs = KNOBS[CHAT] - words("user:file_id assistant:audio web_search_options prediction") - without_flags(compat)
     more.setdefault("servers", frozenset({preset}))
     more.setdefault("tiers", _TIERS[CHAT])
     if more.get("tools"):
