@@ -18,6 +18,7 @@ from lash_proto.effects import CallHttp
 from lash_proto.exchange import Exchange
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import (
+    Admitted,
     BodyEnded,
     BodyReceived,
     Cancelled,
@@ -58,12 +59,15 @@ def check(data: bytes) -> None:
     choice = data[0] if data else 0
     machine = make(choice)
     calls = [effect.id for effect in machine.start(0.0) if isinstance(effect, CallHttp)]
-    now, script, done, head = 0.0, list[tuple[float, Happening]](), False, False
+    now, script, done, head, queued = 0.0, list[tuple[float, Happening]](), False, False, machine.limited
     for now, happening in told(data[1:400], calls, lambda: machine.wake_at):
         id = getattr(happening, "id", calls[-1])
         current = id == calls[-1] and not done
         headless = isinstance(happening, (BodyReceived, BodyEnded)) and not head
-        mistake = id not in calls or (current and (headless or (isinstance(happening, HeadReceived) and head)))
+        twice = isinstance(happening, HeadReceived) and head
+        early = queued and isinstance(happening, (Connected, HeadReceived, BodyReceived, BodyEnded))
+        unasked = isinstance(happening, Admitted) and not queued
+        mistake = id not in calls or (current and (headless or twice or early or unasked))
         waiting = machine.wake_at
         try:
             outputs = machine.receive(happening, now)
@@ -75,10 +79,11 @@ def check(data: bytes) -> None:
         assert id in calls
         script.append((now, happening))
         head = head or (current and isinstance(happening, HeadReceived))
+        queued = queued and not (current and isinstance(happening, Admitted))
         for output in outputs:
             if isinstance(output, CallHttp):
                 calls.append(output.id)
-                head = False
+                head, queued = False, output.tokens is not None
         done = done or any(isinstance(output, Done) for output in outputs)
     script.append((now, Cancelled()))
     check_machine(lambda: make(choice), script)
@@ -98,6 +103,7 @@ def make(choice: int) -> Exchange:
         ModelSpec("m"),
         stream=not choice & 16,
         retry_after_output=bool(choice & 32),
+        limited=bool(choice & 64),
     )
 
 
@@ -109,7 +115,7 @@ def told(data: bytes, calls: list[int], wake_at: object) -> Iterator[tuple[float
         id = calls[-1]
         match byte & 7:
             case 0:
-                yield now, Connected(id)
+                yield now, Admitted(id) if more % 2 else Connected(id)
             case 1:
                 yield now, HeadReceived(id, STATUSES[more % len(STATUSES)], STREAM)
             case 2 | 3:

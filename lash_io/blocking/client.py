@@ -117,7 +117,8 @@ class Client:
 
         `knobs` are fields of LlmRequest and ProviderOptions; TypeError for any other.
 
-        Raises MissingCredential and UnsupportedRequest before any I/O, and the typed error of a call that failed.
+        Raises MissingCredential, UnsupportedRequest and InsecureRequest before any I/O, and the typed error of a call
+        that failed.
         """
         knobs.setdefault("retry_after_output", True)  # nobody sees it before it is whole
         asked = Asked(model, api_key, cancel, raise_errors, on_payload, on_response)

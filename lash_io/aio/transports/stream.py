@@ -75,9 +75,8 @@ class StreamFlight:
                             self._announced = True
                             return Connected(http.call.id)
                         await self._send(connection)
-                    if scope.cancel_called or not self._sent:  # also where the last byte got out in the same moment
-                        if not self._sent:
-                            self.close()
+                    if not self._sent:
+                        self.close()
                         if until is not None and scope.deadline <= anyio.current_time():
                             clock.passed(until)
                         self._interrupted = False
