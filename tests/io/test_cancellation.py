@@ -233,3 +233,30 @@ def test_the_calls_deadline_ends_it(world: str, transport: str, moment: Moment) 
         moment.check()
     (response,) = responses
     assert (response.stop_reason, "hello".startswith(response.text)) == ("error", True)
+
+
+DEADLINES = {
+    "look-up": "connect_timeout",
+    "connect": "connect_timeout",
+    "tls": "connect_timeout",
+    "head": "first_event_timeout",
+    "body": "idle_timeout",
+}
+
+
+def test_each_deadline_ends_what_it_is_for(world: str, transport: str, moment: Moment) -> None:
+    if moment.name not in DEADLINES:
+        pytest.skip("a wait between attempts is no attempt's")
+    option = DEADLINES[moment.name]
+    responses: list[LlmResponse] = []
+    with pytest.raises(APITimeoutError, match=option):
+        World(world)(
+            lambda client: read(client, moment, responses, max_retries=0, **{option: 0.1}),
+            anthropic("k", base_url=moment.url),
+            **settings(world, transport),
+        )
+    if moment.reached.is_set():  # else the time was up before
+        moment.check()
+    (response,) = responses
+    assert "hello".startswith(response.text)
+    assert (response.text != "") == (moment.name == "body")
