@@ -4,6 +4,7 @@
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
 #   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
 #   make requests 2,000 requests of every kind held to the vendors' own types (REQUESTS="--strict --number 20000")
+#   make fuzz     every fuzz target until it has had 20 CPU minutes or brings nothing new (FUZZ="sse --most 60")
 #   make peers-faults   every fault, read by us and by what others use, as a table (PEERS="lash litellm" for some)
 
 VENV := .venv
@@ -13,7 +14,6 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.11 python3.12 python3.13 python3.14 
 CODE := $(wildcard lash_proto lash_io tests benchmarks examples)
 JOBS ?= auto
 PYTEST_ARGS ?= tests
-FUZZ_SECONDS ?= 60
 
 .PHONY: demo test check format lint types imports coverage bench peers peers-faults requests fuzz soak clean
 
@@ -59,13 +59,7 @@ soak: $(VENV)/.for-development
 
 # What a fuzzer finds interesting is kept in fuzz/corpus-grown; seeds stand in fuzz/corpus.
 fuzz: $(VENV)-fuzz/.ready
-	@set -e; for file in fuzz/fuzz_*.py; do \
-		name=$$(basename $$file .py); mkdir -p fuzz/corpus-grown/$$name; \
-		seeds=; if [ -d fuzz/corpus/$$name ]; then seeds=fuzz/corpus/$$name; fi; \
-		echo "$$name, $(FUZZ_SECONDS) seconds"; \
-		$(VENV)-fuzz/bin/python $$file -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=fuzz/corpus-grown/ \
-			fuzz/corpus-grown/$$name $$seeds; \
-	done
+	@$(VENV)-fuzz/bin/python fuzz/run.py $(FUZZ)
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build dist .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .pytest_cache \
