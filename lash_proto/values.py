@@ -308,6 +308,7 @@ _TAGGED = (
     "models",
     "faux.script",
     "providers.handle",
+    "tools.results",
     "codecs.anthropic_messages.options",
     "codecs.google.options",
     "codecs.openai_completions.options",

@@ -6,20 +6,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .context import ToolContext as ToolContext
     from .docstrings import Docstring as Docstring
     from .docstrings import parse_docstring as parse_docstring
+    from .results import ToolResult as ToolResult
+    from .results import error_result as error_result
+    from .results import json_of as json_of
+    from .results import to_result as to_result
 
 _WHERE: Final[dict[str, str]] = {
     name: module
     for module, names in {
+        "context": "ToolContext",
         "docstrings": "Docstring parse_docstring",
+        "results": "ToolResult error_result json_of to_result",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
     "Docstring",
+    "ToolContext",
+    "ToolResult",
+    "error_result",
+    "json_of",
     "parse_docstring",
+    "to_result",
 ]
 
 
