@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .context import ToolContext as ToolContext
+    from .definition import Tool as Tool
+    from .definition import tool as tool
     from .docstrings import Docstring as Docstring
     from .docstrings import parse_docstring as parse_docstring
     from .results import ToolResult as ToolResult
@@ -18,6 +20,7 @@ _WHERE: Final[dict[str, str]] = {
     name: module
     for module, names in {
         "context": "ToolContext",
+        "definition": "Tool tool",
         "docstrings": "Docstring parse_docstring",
         "results": "ToolResult error_result json_of to_result",
     }.items()
@@ -26,12 +29,14 @@ _WHERE: Final[dict[str, str]] = {
 
 __all__ = [
     "Docstring",
+    "Tool",
     "ToolContext",
     "ToolResult",
     "error_result",
     "json_of",
     "parse_docstring",
     "to_result",
+    "tool",
 ]
 
 
