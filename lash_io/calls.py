@@ -135,6 +135,17 @@ class Calls:
         request = image_request_of(prompt, knobs, self.options, handle.picture_options_type)
         return self._call(handle, request, model, asked, False)
 
+    def hooks(self, handle: ProviderHandle, asked: Asked | None = None) -> dict[str, Callable[..., Any]]:
+        """What answers the questions of a call by that handle: functions of what is asked, and the model."""
+        asked = asked or Asked()
+        wanted: dict[str, Callable[..., Any] | None] = {
+            ON_PAYLOAD: asked.on_payload or self.on_payload,
+            ON_RESPONSE: asked.on_response or self.on_response,
+        }
+        if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
+            wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
+        return {name: hook for name, hook in wanted.items() if hook is not None}
+
     def _whom(self, asked: Asked) -> tuple[ProviderHandle, str | ModelSpec]:
         model = self.model if asked.model is None else asked.model
         if model is None:
@@ -149,13 +160,7 @@ class Calls:
         asked: Asked,
         stream: bool,
     ) -> Call:
-        wanted: dict[str, Callable[..., Any] | None] = {
-            ON_PAYLOAD: asked.on_payload or self.on_payload,
-            ON_RESPONSE: asked.on_response or self.on_response,
-        }
-        if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
-            wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
-        hooks = {name: hook for name, hook in wanted.items() if hook is not None}
+        hooks = self.hooks(handle, asked)
         exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks, limited=self.limited)
         raise_errors = self.raise_errors if asked.raise_errors is None else asked.raise_errors
         if not hooks:

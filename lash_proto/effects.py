@@ -6,6 +6,7 @@ nothing answers it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -34,10 +35,16 @@ class CallHttp:
 
 @frozen(weakref_slot=False)
 class RunTool:
-    """Run one of the caller's tools and report ToolReturned, or Failed where there is no such tool to run."""
+    """Run one of the caller's tools and report ToolReturned, or Failed where there is no such tool, or it raised.
+
+    `arguments` are those to run it with, checked. `attempt` counts from 1; beyond that an earlier one was under way
+    when the program ended. On the way there may be Progressed.
+    """
 
     id: int
     call: ToolCallPart
+    arguments: Mapping[str, Any] = field(factory=dict[str, Any])
+    attempt: int = 1
 
 
 @frozen(weakref_slot=False)

@@ -96,7 +96,8 @@ class Exchange:
     body (`stream=False`) has no events before its end and gets the patience of a reasoning model. `hooks` are those
     that the host listens for: ON_PAYLOAD, ON_RESPONSE, and `renewal.ON_RENEW`, `renewal.ON_RENEWED`. `handle` is where
     `route` and `auth` come from, needed where these can change in the course of a call. `limited`: attempts wait for
-    their turn, and the driver tells Admitted.
+    their turn, and the driver tells Admitted. `lost` are earlier attempts at this call, of which nobody knows what came
+    of them: they count as retries, but for the last one there is always another.
     """
 
     route: Route
@@ -111,6 +112,7 @@ class Exchange:
     hooks: frozenset[str] = frozenset()
     handle: Handle | None = None
     limited: bool = False
+    lost: tuple[Attempt, ...] = ()
 
     wake_at: float | None = field(default=None, init=False)
     _ask: int | None = field(default=None, init=False)  # the AskHost in flight
@@ -139,6 +141,11 @@ class Exchange:
     _idle: float | None = field(default=None, init=False)
     _reasoning_idle: float | None = field(default=None, init=False)
     _result: LlmResponse | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.lost:
+            self._attempts, self._attempt, self._failure = list(self.lost), len(self.lost), self.lost[-1].failure
+            self._spent = Spent(retries=len(self.lost))
 
     def start(self, now: float) -> list[Any]:
         """Encode the request and send it. Before any effect it raises UnsupportedRequest, MissingCredential and
@@ -319,7 +326,7 @@ class Exchange:
             self.handle, self.auth = new, new.auth
             self.route = new.route_for(self.request, self.model)
         try:
-            if self._attempt == 0 and new != old:
+            if self._attempt == len(self.lost) and new != old:
                 codec = cast("Any", self.route.codec)
                 self._http = codec.encode(self.request, self.model, stream=self.stream)
             self._check_credentials()
@@ -331,7 +338,8 @@ class Exchange:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def _begin(self, now: float) -> list[Any]:
-        return self._ask_payload() if self._attempt == 0 and ON_PAYLOAD in self.hooks else self._send(now)
+        first = self._attempt == len(self.lost)
+        return self._ask_payload() if first and ON_PAYLOAD in self.hooks else self._send(now)
 
     def _send(self, now: float) -> list[Any]:
         if self._total_at is not None and now >= self._total_at:  # it passed while something else was waited for

@@ -1,6 +1,6 @@
 """News of what the world did, in the past tense. An id ties it to the effect it answers.
 
-The caller's own happenings (`Woke`, `Cancelled`) answer no effect and have no id.
+The caller's own happenings (`Woke`, `Cancelled`, `Steered`) answer no effect and have no id.
 """
 
 from __future__ import annotations
@@ -76,6 +76,14 @@ class HostAnswered:
 
 
 @frozen(weakref_slot=False)
+class Progressed:
+    """What a tool, or a model call that the host makes, tells before its end."""
+
+    id: int
+    value: Any
+
+
+@frozen(weakref_slot=False)
 class Woke:
     """The time that the machine's `wake_at` named has come."""
 
@@ -83,6 +91,13 @@ class Woke:
 @frozen(weakref_slot=False)
 class Cancelled:
     """The caller wants no more of this."""
+
+
+@frozen(weakref_slot=False)
+class Steered:
+    """The caller has something to say to the model, before its next call."""
+
+    message: Any
 
 
 Happening: TypeAlias = (
@@ -94,6 +109,8 @@ Happening: TypeAlias = (
     | Failed
     | ToolReturned
     | HostAnswered
+    | Progressed
     | Woke
     | Cancelled
+    | Steered
 )

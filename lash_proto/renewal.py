@@ -22,7 +22,7 @@ from .codec import Auth, Handle, RenewableAuth, Route
 from .effects import Abort, AskHost
 from .errors import MissingCredential
 from .failures import Failure
-from .happenings import Cancelled, Failed, Happening, HostAnswered, Woke
+from .happenings import Cancelled, Failed, Happening, HostAnswered, Steered, Woke
 from .machine import Done, Ids, Machine
 from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
@@ -99,7 +99,7 @@ class Renewal:
             return self._child(self._machine.receive(happening, now), now)
         if self._ask is not None and self._cancelled:
             return [Abort(self._ask), *self._end(None)]
-        if isinstance(happening, Cancelled | Woke):
+        if isinstance(happening, Cancelled | Steered | Woke):
             return []
         if happening.id == self._ask:
             return self._answered(happening, now)

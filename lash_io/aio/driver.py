@@ -8,6 +8,7 @@ owns the machine. The group belongs to `async with`, never to an iterator, which
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -80,9 +81,9 @@ def performers(
         table[CallHttp] = transport.open
     if run_tool is not None:
         threaded = not inspect.iscoroutinefunction(run_tool)
-        table[RunTool] = lambda effect: _Function(effect, run_tool, ToolReturned, threaded)
+        table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned, threaded)
     if ask_host is not None:
-        table[AskHost] = lambda effect: _Function(effect, ask_host, HostAnswered, False)
+        table[AskHost] = lambda effect: Function(effect, ask_host, HostAnswered, False)
     return table
 
 
@@ -111,6 +112,9 @@ class Run(Generic[R]):
         self._flights: dict[int, Flight] = {}
         self._group: TaskGroup | None = None
         self._inbox: _Inbox | None = None
+        self._held: News | None = None
+        self._told: deque[Happening] = deque()
+        self._post: Callable[[Callable[[], object]], None] | None = None
         self._pause: anyio.Event | None = None
         self._listener: Callable[[], None] | None = None
 
@@ -139,9 +143,18 @@ class Run(Generic[R]):
         self._now = self._clock.now()
         self._take(self._machine.start(self._now))
         if self._cancel is not None and self._done is None:
-            post = poster()
+            post = self._post = poster()
             self._listener = lambda: post(self._interrupt)
             self._cancel.listen(self._listener)
+
+    def tell(self, happening: Happening) -> None:
+        """News that no flight brings: what a tool has so far, what the caller has to say. From any thread or task, of a
+        run that has started; one without a token is told in its own loop."""
+        self._told.append(happening)
+        if self._post is None:
+            self._wake()
+        else:
+            self._post(self._wake)
 
     def abandon(self) -> R | None:
         """Drop everything and tell the machine, which may still have a result: what had come. None where it has not."""
@@ -234,9 +247,13 @@ class Run(Generic[R]):
             if self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._cancelled = True
                 return Cancelled()
+            if self._told:
+                return self._told.popleft()
             if wake_at is not None and wake_at <= self._now and is_due(wake_at, self._now, self._back, quiet):
                 return Woke()
-            if self._inbox is not None:
+            if self._held is not None:
+                happening, self._held = self._held, None
+            elif self._inbox is not None:
                 happening = await self._inbox.get(wake_at, self._clock)
             elif not flights:
                 await self._sleep(wake_at)
@@ -253,6 +270,8 @@ class Run(Generic[R]):
             if happening is None:
                 quiet = True
                 self._now = self._clock.now()
+            elif self._told:
+                self._held = happening  # it may be the end of what was told on: that comes first
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]
@@ -272,12 +291,15 @@ class Run(Generic[R]):
             return
         self._clock.passed(wake_at)
 
-    def _interrupt(self) -> None:
+    def _wake(self) -> None:
         if self._pause is not None:
             self._pause.set()
         if self._inbox is not None:
             self._inbox.wake()
-        else:
+
+    def _interrupt(self) -> None:
+        self._wake()
+        if self._inbox is None:
             for flight in self._flights.values():
                 flight.interrupt()
 
@@ -361,7 +383,7 @@ class _Inbox:
             flight.close()
 
 
-class _Function:
+class Function:
     """A function of the caller's as a flight."""
 
     bounded = False

@@ -71,9 +71,9 @@ def performers(
     if transport is not None:
         table[CallHttp] = transport.open
     if run_tool is not None:
-        table[RunTool] = lambda effect: _Function(effect, run_tool, ToolReturned)
+        table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned)
     if ask_host is not None:
-        table[AskHost] = lambda effect: _Function(effect, ask_host, HostAnswered)
+        table[AskHost] = lambda effect: Function(effect, ask_host, HostAnswered)
     return table
 
 
@@ -102,6 +102,7 @@ class Run(Generic[R]):
         self._flights: dict[int, Flight] = {}
         self._inbox: _Inbox | None = None
         self._held: News | None = None
+        self._told: deque[Happening] = deque()
         self._pause = threading.Event()
 
     @property
@@ -130,6 +131,13 @@ class Run(Generic[R]):
         self._take(self._machine.start(self._now))
         if self._cancel is not None and self._done is None:
             self._cancel.listen(self._interrupt)
+
+    def tell(self, happening: Happening) -> None:
+        """News that no flight brings: what a tool has so far, what the caller has to say. From any thread."""
+        self._told.append(happening)
+        self._pause.set()
+        if (inbox := self._inbox) is not None:
+            inbox.wake()
 
     def abandon(self) -> R | None:
         """Drop everything and tell the machine, which may still have a result: what had come. None where it has not."""
@@ -218,6 +226,8 @@ class Run(Generic[R]):
             if self._cancel is not None and self._cancel.cancelled and not self._cancelled:
                 self._cancelled = True
                 return Cancelled()
+            if self._told:
+                return self._told.popleft()
             if wake_at is not None and wake_at <= self._now and is_due(wake_at, self._now, self._back, quiet):
                 return Woke()
             if self._held is not None:
@@ -237,8 +247,9 @@ class Run(Generic[R]):
             if happening is None:
                 quiet = True
                 self._now = self._clock.now()
-            elif self._cancel is not None and self._cancel.cancelled and not self._cancelled:
-                self._held = happening  # it may be no more than the interrupt's own trace: Cancelled comes first
+            elif self._told or (self._cancel is not None and self._cancel.cancelled and not self._cancelled):
+                # It may be no more than the interrupt's own trace, or the end of what was told on: these come first.
+                self._held = happening
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]
@@ -337,7 +348,7 @@ class _Inbox:
             self._changed.notify_all()
 
 
-class _Function:
+class Function:
     """A function of the caller's as a flight. Python cannot stop one: `close` only stops listening."""
 
     bounded = False

@@ -21,6 +21,7 @@ from ..machine import Ids
 from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
 from ..renewal import is_renewable
+from ..replies import Attempt
 from ..values import UNSET, Secret, Value
 from .capabilities import Capabilities, capabilities_of
 
@@ -220,10 +221,11 @@ class ProviderHandle:
         retry_after_output: bool | None = None,
         hooks: Iterable[str] = (),
         limited: bool = False,
+        lost: tuple[Attempt, ...] = (),
     ) -> Exchange:
         """The machine for one call. What the request leaves unset comes from the handle; `hooks` names those that the
         host will answer for (`exchange.ON_PAYLOAD`, `exchange.ON_RESPONSE`; `renewal.ON_RENEW`, `renewal.ON_RENEWED`),
-        `limited` says that the driver has attempts wait for their turn.
+        `limited` says that the driver has attempts wait for their turn, `lost` are attempts made before (`Exchange`).
 
         Raises UnsupportedRequest for pictures from a kind that makes none, for a conversation from one that makes
         nothing else, and for options of another dialect.
@@ -251,6 +253,7 @@ class ProviderHandle:
             hooks=frozenset(hooks),
             handle=self if is_renewable(self) else None,
             limited=limited,
+            lost=lost,
         )
 
 

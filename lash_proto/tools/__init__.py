@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .arguments import ToolArgumentsError as ToolArgumentsError
     from .arguments import ToolCallError as ToolCallError
     from .arguments import UnknownToolError as UnknownToolError
+    from .arguments import check_arguments as check_arguments
     from .arguments import find_tool as find_tool
     from .arguments import validate_tool_arguments as validate_tool_arguments
     from .arguments import validate_tool_call as validate_tool_call
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 _WHERE: Final[dict[str, str]] = {
     name: module
     for module, names in {
-        "arguments": "ToolArgumentsError ToolCallError UnknownToolError find_tool validate_tool_arguments"
-        " validate_tool_call",
+        "arguments": "ToolArgumentsError ToolCallError UnknownToolError check_arguments find_tool"
+        " validate_tool_arguments validate_tool_call",
         "context": "ToolContext",
         "definition": "Tool tool",
         "docstrings": "Docstring parse_docstring",
@@ -53,6 +54,7 @@ __all__ = [
     "ToolContext",
     "ToolResult",
     "UnknownToolError",
+    "check_arguments",
     "error_result",
     "find_tool",
     "json_of",

@@ -20,7 +20,6 @@ from attrs import Factory, define, field
 from ..failures import LashError
 from ..fitting import Fitting, Misfit, has_type
 from ..messages import ToolCallPart
-from ..shapes import value_of
 from ..values import Json, JsonDict, dump_json, parse_json, redact_text, shorten
 from .definition import Tool
 
@@ -84,6 +83,19 @@ def validate_tool_arguments(tool: Tool[Any, Any], call: ToolCallPart) -> dict[st
 
     Raises ToolArgumentsError, whose text is what to answer the model.
     """
+    return tool.read(check_arguments(tool, call))
+
+
+def check_arguments(tool: Tool[Any, Any], call: ToolCallPart) -> dict[str, Any]:
+    """The same as plain JSON, which can be shown and kept; `Tool.read` makes of it what the function takes.
+
+    The free text of a custom tool's call is its argument `input`.
+    """
+    if tool.definition.kind == "custom":
+        text = call.raw_arguments if call.kind == "custom" else call.arguments.get("input")
+        if isinstance(text, str):
+            return {"input": text}
+        raise _refused(tool, call, [Misfit("", "it takes free text")])
     if call.kind == "custom":
         raise _refused(tool, call, [Misfit("", "it takes JSON arguments, not free text")])
     if call.arguments_error is not None:
@@ -96,7 +108,8 @@ def validate_tool_arguments(tool: Tool[Any, Any], call: ToolCallPart) -> dict[st
             fitted = _Bent(tool.parameters).fit(arguments, tool.parameters)[0]
             problems = tool.checker.problems(fitted)
         if not problems:
-            return cast("dict[str, Any]", fitted if tool.shape is None else value_of(tool.shape, fitted))
+            tool.read(cast("JsonDict", fitted))
+            return cast("JsonDict", fitted)
     except Misfit as error:
         problems = [error]
     except RecursionError:

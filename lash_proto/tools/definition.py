@@ -23,6 +23,7 @@ from ..fitting import Misfit
 from ..messages import ToolDefinition
 from ..projections import check_schema, no_parameters
 from ..schema import Checker
+from ..shapes import value_of
 from .context import ToolContext
 from .docstrings import parse_docstring
 from .signatures import given_signature, signature_of, whole, written
@@ -92,12 +93,18 @@ class Tool(Generic[P, R]):
         function = self.execute
         return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
+    def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What the function takes, of arguments in JSON. Raises Misfit where they are not what its types say."""
+        return dict(arguments) if self.shape is None else cast("dict[str, Any]", value_of(self.shape, dict(arguments)))
+
     def run(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
-        """What a driver does: call the function with checked arguments (`validate_tool_arguments`) and its context.
+        """What a driver does: call the function with arguments in JSON (`check_arguments`) and its context.
 
         What comes back may have to be awaited; `to_result` takes what then is there.
         """
-        filled = arguments if self.context is None else {**arguments, self.context: context}
+        filled = self.read(arguments)
+        if self.context is not None:
+            filled[self.context] = context
         return cast("Callable[..., Any]", self.execute)(**filled)
 
 

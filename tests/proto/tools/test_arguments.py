@@ -26,6 +26,7 @@ from lash_proto.tools import (
     ToolCallError,
     ToolContext,
     UnknownToolError,
+    check_arguments,
     error_result,
     find_tool,
     json_of,
@@ -137,9 +138,9 @@ def test_what_was_left_out_stays_out() -> None:
 
 
 def test_a_tool_is_run_with_its_context() -> None:
-    arguments = validate_tool_arguments(forecast, call({"place": {"city": "Oslo"}, "day": "2026-01-02"}))
-    assert forecast.run(arguments, ToolContext("call_1")) == "Oslo 02.01. C 24 call_1"
-    assert forecast(**arguments) == "Oslo 02.01. C 24 "
+    asked = call({"place": {"city": "Oslo"}, "day": "2026-01-02"})
+    assert forecast.run(check_arguments(forecast, asked), ToolContext("call_1")) == "Oslo 02.01. C 24 call_1"
+    assert forecast(**validate_tool_arguments(forecast, asked)) == "Oslo 02.01. C 24 "
     assert by_schema({}).run({"x": 1}, ToolContext("call_1")) == {"x": 1}
 
 

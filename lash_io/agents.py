@@ -1,0 +1,395 @@
+"""What an agent is in both worlds: its settings, its state, what an event does to that. The twins only run it.
+
+The conversation, the queues and the settings belong to the agent and outlive its runs; each run is a `Turn` made from
+them as they are when it begins. A setter called while a run goes on holds from the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from attrs import define, evolve, field
+
+from lash_proto.effects import AskHost, RunTool
+from lash_proto.failures import LocalProtocolError
+from lash_proto.happenings import Progressed
+from lash_proto.messages import ImagePart, LlmRequest, Message, ProviderOptions, ReasoningLevel, TextPart, UserMessage
+from lash_proto.models import ModelSpec
+from lash_proto.providers import ProviderHandle, from_spec, register_all
+from lash_proto.tools import Tool, ToolContext, ToolResult, tool
+from lash_proto.turn import (
+    AgentEvent,
+    AgentResult,
+    Budget,
+    Paused,
+    Queues,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    Turn,
+    TurnState,
+)
+from lash_proto.turn.context import check_continuable
+from lash_proto.turn.hooks import (
+    AFTER_TOOL_CALL,
+    APPROVE,
+    BEFORE_TOOL_CALL,
+    CONVERT_TO_LLM,
+    ON_OVERFLOW,
+    PREPARE_NEXT_TURN,
+    SAVE,
+    SHOULD_STOP,
+    STREAM,
+    TRANSFORM_CONTEXT,
+)
+from lash_proto.turn.progress import Progress
+from lash_proto.turn.queues import QueueMode
+from lash_proto.turn.results import MAX_TURNS
+
+from .calls import Calls
+from .cancel import CancelToken
+from .keys import with_env_key
+from .requests import Prompt, provider_of, refuse_unknown, request_of
+from .world import entropy
+
+__all__ = ["AgentBase", "AgentOptions", "Hook", "Listener", "messages_of"]
+
+Hook: TypeAlias = Callable[..., Any]
+Listener: TypeAlias = Callable[[AgentEvent], Any]
+"""Called with every event, one listener after another; under asyncio and trio it may be async."""
+
+
+class AgentOptions(TypedDict, total=False):
+    """The settings of an agent, and of one run of the loop."""
+
+    system_prompt: str | None
+    tools: Sequence[Any]
+    """Tools, or functions that become such (`lash_proto.tools.tool`)."""
+    messages: Iterable[Message]
+    """The conversation to go on with."""
+    reasoning: ReasoningLevel | int | None
+    thinking_budgets: Mapping[str, int]
+    """Tokens to be sent in the place of a level, for models that know no levels."""
+    session_id: str | None
+    steering_mode: QueueMode
+    follow_up_mode: QueueMode
+    tool_execution: Literal["parallel", "sequential"]
+    max_turns: int | None
+    """Model calls of one run. Default 100."""
+    max_tokens: int | None
+    max_cost: float | None
+    max_seconds: float | None
+    output: Any
+    """A type or JSON Schema for the last answer: `AgentResult.output`."""
+    transform_context: Hook
+    """(messages) -> messages | None, before each model call: what the model is told of the conversation."""
+    convert_to_llm: Hook
+    """(messages) -> messages | None: what a provider is sent, in the place of lash's own handing off."""
+    before_tool_call: Hook
+    """(BeforeToolCall) -> None | Block | other arguments | Later."""
+    after_tool_call: Hook
+    """(AfterToolCall) -> None | ToolResult."""
+    prepare_next_turn: Hook
+    """(TurnContext) -> None | NextTurn."""
+    should_stop_after_turn: Hook
+    """(TurnContext) -> bool."""
+    approve: Hook
+    """(ApproveToolCall) -> True | False | reason | Later, for tools with `approval`; without it the run pauses."""
+    on_context_overflow: Hook
+    """(TurnContext) -> a shorter conversation | None."""
+    save: Hook
+    """(state as JSON) -> anything: keep it, so that `resume` can go on from it after a crash."""
+    stream_fn: Hook
+    """(model, request, options) -> the events of a model call, ResponseEnd last, from wherever they come."""
+    max_output_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    stop: Sequence[str]
+    seed: int | None
+    tool_choice: str | None
+    metadata: Mapping[str, str] | None
+    options: ProviderOptions
+
+
+_HOOKS: Mapping[str, str] = {
+    "transform_context": TRANSFORM_CONTEXT,
+    "convert_to_llm": CONVERT_TO_LLM,
+    "before_tool_call": BEFORE_TOOL_CALL,
+    "after_tool_call": AFTER_TOOL_CALL,
+    "prepare_next_turn": PREPARE_NEXT_TURN,
+    "should_stop_after_turn": SHOULD_STOP,
+    "approve": APPROVE,
+    "on_context_overflow": ON_OVERFLOW,
+    "save": SAVE,
+    "stream_fn": STREAM,
+}
+_KNOBS = ("max_output_tokens", "temperature", "top_p", "stop", "seed", "tool_choice", "metadata", "options")
+
+
+def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Message, ...]:
+    """The messages that a prompt is; pictures go with a text. TypeError for what cannot be said."""
+    if isinstance(prompt, LlmRequest):
+        raise TypeError("an agent makes the request itself: prompt it with a text or messages")
+    images = tuple(images)
+    if isinstance(prompt, str):
+        return (UserMessage((TextPart(prompt), *images) if images else prompt),)
+    if images:
+        raise TypeError("images go with a text; put them into the messages given")
+    return request_of(prompt, {}, ProviderOptions()).messages
+
+
+@define
+class _Seen:
+    """What events have told of a run under way."""
+
+    pending: set[str] = field(factory=set[str])
+    error: str | None = None
+
+
+class AgentBase:
+    """The state of an agent, and what its events do to it. `lash_io.blocking.Agent` and `lash_io.aio.Agent` run it."""
+
+    def __init__(self, calls: Calls, options: Mapping[str, Any]) -> None:
+        refuse_unknown(options, AgentOptions.__annotations__, (), "an agent has no such setting")
+        self._calls = calls
+        self._handle: ProviderHandle | None = None  # where it is not the client's
+        self.model: str | ModelSpec | None = calls.model
+        """The model that is asked, one of the provider's."""
+        self._options = dict(options)
+        self.system_prompt: str | None = options.get("system_prompt")
+        """What the model is told first."""
+        self.reasoning: ReasoningLevel | int | None = options.get("reasoning")
+        """How much it is to think; None: its provider's own default."""
+        self.session_id: str | None = options.get("session_id")
+        """The conversation's name, a hint for prompt caches."""
+        self.tools = options.get("tools", ())
+        self.messages = list(options.get("messages", ()))
+        self._queues = Queues(
+            steering_mode=options.get("steering_mode", "one_at_a_time"),
+            follow_up_mode=options.get("follow_up_mode", "one_at_a_time"),
+        )
+        self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
+        self._listeners: list[Listener] = []
+        self._turn: Turn | None = None
+        self._cancel: CancelToken | None = None
+        self._seen = _Seen()
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    @property
+    def provider(self) -> ProviderHandle:
+        """Who is asked. Set another handle, its kind, or "kind:model", which sets the model too."""
+        return self._calls.provider if self._handle is None else self._handle
+
+    @provider.setter
+    def provider(self, provider: ProviderHandle | str) -> None:
+        handle, model = provider_of(provider, None)
+        self._handle = with_env_key(handle)
+        self.model = self.model if model is None else model
+
+    @property
+    def tools(self) -> tuple[Tool[Any, Any], ...]:
+        """The tools that the model may call. Functions that are set become tools."""
+        return self._tools
+
+    @tools.setter
+    def tools(self, tools: Iterable[Any]) -> None:
+        self._tools = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation. Of a run under way, as far as it has come."""
+        return self._messages if self._turn is None else self._turn.run.messages
+
+    @messages.setter
+    def messages(self, messages: Iterable[Message]) -> None:
+        self._refuse_while_running("set its messages")
+        self._messages = list(messages)
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a run is under way; until the listeners have heard of its end."""
+        return self._turn is not None
+
+    @property
+    def streaming_message(self) -> Message | None:
+        """The model's message as far as it has come; None while none is coming."""
+        return None if self._turn is None else self._turn.streaming_message
+
+    @property
+    def pending_tool_calls(self) -> frozenset[str]:
+        """The ids of the calls that are taken up and have no result yet."""
+        return frozenset(self._seen.pending)
+
+    @property
+    def error_message(self) -> str | None:
+        """What went wrong in the last run; None where nothing did."""
+        return self._seen.error
+
+    # --- queues and listeners --------------------------------------------------------------------------------------
+
+    def steer(self, message: str | Message) -> None:
+        """Say this before the next model call, once the tools under way have ended. From any thread or task."""
+        self._queues.steer(message)
+
+    def follow_up(self, message: str | Message) -> None:
+        """Say this when the model would otherwise be done. From any thread or task."""
+        self._queues.follow_up(message)
+
+    def clear_queues(self) -> None:
+        """Forget what is waiting to be said."""
+        self._queues.clear()
+
+    @property
+    def has_queued_messages(self) -> bool:
+        """Whether anything is waiting to be said."""
+        return bool(self._queues)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have every event told to `listener`, in order, each heard out before the loop goes on, until what comes back
+        is called.
+
+        What a listener raises ends the run, as far as it has come, and goes to whoever started it.
+        """
+        entry: Listener = lambda event: listener(event)  # noqa: E731 - one entry a subscription, the same listener or not
+        self._listeners.append(entry)
+
+        def unsubscribe() -> None:
+            if entry in self._listeners:
+                self._listeners.remove(entry)
+
+        return unsubscribe
+
+    def abort(self) -> None:
+        """End the run under way, if there is one. From any thread or task; it does not wait for the end."""
+        if (cancel := self._cancel) is not None:
+            cancel.cancel()
+
+    def reset(self) -> None:
+        """Forget conversation, queues and error; settings stay. LocalProtocolError while a run is under way."""
+        self._refuse_while_running("reset it")
+        self._messages = []
+        self._queues.clear()
+        self._seen = _Seen()
+
+    # --- runs ------------------------------------------------------------------------------------------------------
+
+    def _refuse_while_running(self, what: str) -> None:
+        if getattr(self, "_turn", None) is not None:
+            raise LocalProtocolError(f"a run is under way: {what} when it is over (wait_for_idle), or abort it")
+
+    def _to_go_on(self) -> tuple[tuple[Message, ...], bool]:
+        """What `continue_run` says first, and whether the queues are looked into before the first model call."""
+        try:
+            check_continuable(self._messages)
+        except ValueError:
+            for taken in (self._queues.take_steering, self._queues.take_follow_ups):
+                if self._messages and (messages := taken()):
+                    return tuple(messages), False
+            raise
+        return (), True
+
+    def _settings(self, handle: ProviderHandle) -> dict[str, Any]:
+        options = self._options
+        bounds = {name: options[name] for name in ("max_tokens", "max_cost", "max_seconds") if name in options}
+        return {
+            "tools": self._tools,
+            "hooks": frozenset((*self._hooks, *self._calls.hooks(handle))),
+            "queues": self._queues,
+            "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
+            "output": options.get("output"),
+            "limited": self._calls.limited,
+        }
+
+    def _begin(self, prompts: tuple[Message, ...], look: bool) -> Turn:
+        if self.model is None:
+            raise TypeError("no model: give one to the agent")
+        handle = self.provider
+        model = handle.model(self.model)
+        knobs = {name: self._options[name] for name in _KNOBS if name in self._options}
+        request = request_of((), knobs, self._calls.options, handle.options_type(model))
+        reasoning: Any = self.reasoning
+        if isinstance(reasoning, str):
+            reasoning = (self._options.get("thinking_budgets") or {}).get(reasoning, reasoning)
+        if reasoning is not None:
+            request = evolve(request, options=evolve(request.options, reasoning=reasoning))
+        request = evolve(request, system=self.system_prompt, session_id=self.session_id)
+        return Turn(
+            handle,
+            model,
+            Progress(self._messages),
+            prompts=prompts,
+            request=request,
+            sequential=self._options.get("tool_execution") == "sequential",
+            seed=entropy(16),
+            look=look,
+            **self._settings(handle),
+        )
+
+    def _restore(self, state: Any, answers: Mapping[Any, Any] | None, now: float) -> Turn:
+        saved = state.state if isinstance(state, Paused) else state
+        saved = saved if isinstance(saved, TurnState) else TurnState.from_json(saved)
+        if self.provider.kind != saved.provider.kind:
+            register_all()
+            self._handle = with_env_key(from_spec(saved.provider))
+        given = {int(id): answer for id, answer in (answers or {}).items()}
+        return Turn.resume(saved, self.provider, now, answers=given, **self._settings(self.provider))
+
+    def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
+        self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen()
+        if cancel is not None:
+            cancel.listen(self._cancel.cancel)
+        return self._cancel
+
+    def _leave(self, cancel: CancelToken | None) -> None:
+        turn = self._turn
+        assert turn is not None
+        if cancel is not None and self._cancel is not None:
+            cancel.forget(self._cancel.cancel)
+        self._messages = turn.run.messages
+        if self._handle is not None and turn.handle.kind == self._handle.kind:
+            self._handle = turn.handle  # its credential may have been had anew
+        self._turn = self._cancel = None
+        self._seen.pending = set()
+
+    def _note(self, event: AgentEvent) -> None:
+        """What an event does to the state, before any listener hears of it."""
+        if isinstance(event, ToolExecutionStart):
+            self._seen.pending.add(event.call_id)
+        elif isinstance(event, ToolExecutionEnd):
+            self._seen.pending.discard(event.call_id)
+
+    def _conclude(self, result: AgentResult | Paused) -> AgentResult | Paused:
+        if isinstance(result, AgentResult) and result.error is not None and result.reason != "aborted":
+            self._seen.error = result.error.message
+        return result
+
+    # --- what a run asks for ---------------------------------------------------------------------------------------
+
+    def _tool_of(self, effect: RunTool) -> Tool[Any, Any]:
+        assert self._turn is not None
+        return next(each for each in self._turn.tools if each.name == effect.call.name)
+
+    def _run_tool(self, effect: RunTool, tell: Callable[[Any], object]) -> Any:
+        """What the tool gives back, which may have to be awaited."""
+        cancel = self._cancel
+        assert cancel is not None
+
+        def report(partial: ToolResult) -> None:
+            tell(Progressed(effect.id, partial))
+
+        context = ToolContext(effect.call.id, effect.attempt, lambda: cancel.cancelled, report)
+        return self._tool_of(effect).run(effect.arguments, context)
+
+    def _asked(self, effect: AskHost) -> Any:
+        """The answer of the host's own function, which may have to be awaited."""
+        turn = self._turn
+        assert turn is not None
+        if effect.name in self._hooks:
+            return self._hooks[effect.name](effect.value)
+        return self._calls.hooks(turn.handle)[effect.name](effect.value, turn.model)
+
+    def _stream_of(self, effect: AskHost) -> Any:
+        """The events of a model call that the host makes."""
+        call = effect.value
+        return self._hooks[STREAM](call.model, call.request, call.request.options)

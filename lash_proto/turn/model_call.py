@@ -1,0 +1,204 @@
+"""One model call of a run, as its turn sees it: MessageStart, MessageUpdates, and the response.
+
+Over HTTP it is an Exchange. Where the host makes the call itself (STREAM), it is a question to it with news on the way;
+what has come of that is put together here, since no decoder of ours has seen it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from attrs import define, evolve, field
+
+from ..effects import EFFECTS, Abort, AskHost
+from ..errors import InsecureRequest, MissingCredential, UnsupportedRequest
+from ..exchange import ON_PAYLOAD, ON_RESPONSE, Exchange
+from ..failures import Failure, FailureKind, LocalProtocolError
+from ..happenings import Cancelled, Failed, Happening, HostAnswered, Progressed, Woke
+from ..machine import Done, Ids
+from ..messages import AssistantMessage, LlmRequest, Part, ReasoningPart, TextPart
+from ..models import ModelSpec
+from ..providers.handle import ProviderHandle
+from ..renewal import ON_RENEW, ON_RENEWED
+from ..replies import (
+    Attempt,
+    AttemptReset,
+    LlmResponse,
+    PartAdded,
+    ReasoningDelta,
+    ReasoningEnd,
+    ReasoningStart,
+    ResponseEnd,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ToolCallEnd,
+    ToolCallStart,
+)
+from .events import MessageStart, MessageUpdate
+from .hooks import STREAM, ModelCall
+
+LOST: Final = Failure("connection", "the call was in flight when the state was saved", retryable=True)
+ABORTED: Final = Failure("cancelled", "the run was aborted by the caller")
+_OF_THE_CALL: Final = frozenset({ON_PAYLOAD, ON_RESPONSE, ON_RENEW, ON_RENEWED})
+_ORDERS: Final = (*EFFECTS, Done)
+
+
+@define
+class ModelTurn:
+    """A machine: the effects of a call as they are, its events as updates of a message, `Done` of an LlmResponse.
+
+    What cannot be sent at all is a response that failed too. `lost` are earlier attempts of which nobody knows more.
+    """
+
+    handle: ProviderHandle
+    request: LlmRequest
+    model: ModelSpec
+    hooks: frozenset[str]
+    ids: Ids
+    seed: bytes = b""
+    limited: bool = False
+    lost: tuple[Attempt, ...] = ()
+
+    started: bool = field(default=False, init=False)
+    """Whether MessageStart has been given."""
+    _exchange: Exchange | None = field(default=None, init=False)
+    _stream: int | None = field(default=None, init=False)  # the AskHost in flight, where the host makes the call
+    _heard: PartialMessage = field(factory=lambda: PartialMessage(), init=False)
+
+    @property
+    def wake_at(self) -> float | None:
+        """When a deadline of the call passes; the host's own calls have none."""
+        return None if self._exchange is None else self._exchange.wake_at
+
+    @property
+    def partial(self) -> LlmResponse:
+        """What has come so far."""
+        if self._exchange is not None:
+            return self._exchange.partial
+        return LlmResponse(self._heard.content, "aborted", error=ABORTED)
+
+    def start(self, now: float) -> list[Any]:
+        """Send it."""
+        if STREAM in self.hooks:
+            again = self._update(AttemptReset(len(self.lost) + 1, LOST)) if self.lost else []
+            return [*again, self._ask()]
+        try:
+            self._exchange = self.handle.exchange(
+                self.request,
+                self.model,
+                seed=self.seed,
+                ids=self.ids,
+                hooks=self.hooks & _OF_THE_CALL,
+                limited=self.limited,
+                lost=self.lost,
+            )
+            return self._passed(self._exchange.start(now))
+        except (InsecureRequest, MissingCredential, UnsupportedRequest) as error:
+            kind: FailureKind = "unsupported" if isinstance(error, UnsupportedRequest) else "authentication"
+            self._exchange = None
+            return [Done(LlmResponse((), "error", error=error.failure or Failure(kind, str(error))))]
+
+    def receive(self, happening: Happening, now: float) -> list[Any]:
+        """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
+        if self._exchange is not None:
+            return self._passed(self._exchange.receive(happening, now))
+        match happening:
+            case Woke():
+                return []
+            case Cancelled():
+                return [Abort(cast("int", self._stream)), Done(self.partial)]
+            case Progressed(id, event) if id == self._stream:
+                if isinstance(event, ResponseEnd):
+                    return []  # it comes as the answer
+                self._heard.add(event)
+                return self._update(event)
+            case HostAnswered(id, LlmResponse() as response) if id == self._stream:
+                return [Done(response)]
+            case HostAnswered(id, value) if id == self._stream:
+                return self._broken(Failure("other", f"{STREAM} gave a {type(value).__name__}, and no LlmResponse"))
+            case Failed(id, kind, message) if id == self._stream:
+                return self._broken(Failure(kind, message))
+            case _:
+                self.ids.check(happening)
+                if getattr(happening, "id", None) == self._stream:
+                    raise LocalProtocolError(f"{type(happening).__name__} is no answer to a question")
+                return []
+
+    def restart(self, now: float) -> list[Any]:
+        """After a restore: the call is made again, and what it had said is withdrawn."""
+        if self._exchange is not None:
+            return self._passed(self._exchange.restart(now))
+        self._heard = PartialMessage()
+        again = self._update(AttemptReset(len(self.lost) + 2, LOST)) if self.started else []
+        return [*again, self._ask()]
+
+    def _ask(self) -> AskHost:
+        self._stream = self.ids.next()
+        return AskHost(self._stream, STREAM, ModelCall(self.request, self.model))
+
+    def _broken(self, failure: Failure) -> list[Any]:
+        return [Done(evolve(self.partial, stop_reason="error", error=failure))]
+
+    def _passed(self, outputs: Sequence[Any]) -> list[Any]:
+        passed: list[Any] = []
+        for output in outputs:
+            if isinstance(output, _ORDERS):
+                passed.append(output)
+            elif not isinstance(output, ResponseEnd):
+                passed += self._update(output)
+        exchange = self._exchange
+        if exchange is not None and exchange.handle is not None:
+            self.handle = cast("ProviderHandle", exchange.handle)  # its credential may have been had anew
+        return passed
+
+    def _update(self, event: Any) -> list[Any]:
+        if self.started:
+            return [MessageUpdate(event)]
+        self.started = True
+        return [MessageStart(AssistantMessage(())), MessageUpdate(event)]
+
+
+@define
+class PartialMessage:
+    """Blocks in their order, put together from events: whole ones as they ended, texts as far as they have come."""
+
+    _blocks: list[Part | list[str]] = field(factory=list[Any], init=False)
+    _kinds: list[type[TextPart | ReasoningPart] | None] = field(factory=list[Any], init=False)
+
+    def add(self, event: Any) -> None:
+        """Take an event; one that speaks of no block is passed over."""
+        match event:
+            case TextStart() | ReasoningStart() | ToolCallStart():
+                self._begin([], _TEXTS.get(type(event)))
+            case PartAdded(_, part):
+                self._begin(part, None)
+            case TextDelta(index, text) | ReasoningDelta(index, text):
+                block = self._blocks[index]
+                if isinstance(block, list):
+                    block.append(text)
+            case TextEnd(index, part) | ReasoningEnd(index, part) | ToolCallEnd(index, part):
+                self._blocks[index] = part
+            case AttemptReset():
+                self._blocks, self._kinds = [], []
+            case _:
+                pass
+
+    def _begin(self, block: Part | list[str], kind: type[TextPart | ReasoningPart] | None) -> None:
+        self._blocks.append(block)
+        self._kinds.append(kind)
+
+    @property
+    def content(self) -> tuple[Part, ...]:
+        """The parts so far, less calls that are not whole and texts that have not begun."""
+        parts: list[Part] = []
+        for class_, block in zip(self._kinds, self._blocks, strict=True):
+            if not isinstance(block, list):
+                parts.append(block)
+            elif block and class_ is not None:
+                parts.append(class_("".join(block)))
+        return tuple(parts)
+
+
+_TEXTS: Final[dict[type, type[TextPart | ReasoningPart]]] = {TextStart: TextPart, ReasoningStart: ReasoningPart}

@@ -1,0 +1,613 @@
+"""A run of the agent loop: the model is asked, its tools are run, it is asked again, until it is done.
+
+It waits for one step at a time, and its phase says for which: the host's word on what the model is told (`transform`,
+`convert`), the model (`call`, a ModelTurn), its tools (`tools`, a Batch), the host's word on what follows (`overflow`,
+`stop`, `prepare`), or the keeping of the last state (`end`).
+
+Decisions.
+- One turn is one model call and the tools it asks for. What is said to the model goes in between turns, so a message
+  that steers waits until the tools of the turn have ended.
+- The conversation keeps all that was said. Turns that failed or were aborted stay in it and are left out of what the
+  model is told, with the results of their calls; providers refuse half a turn. What another model said is handed off.
+- Where somebody listens for SAVE, nothing that costs anything begins before the state that says so is kept: no model
+  call, no tool. So after a crash that state tells what may have happened, and no more than that may have.
+- A host's answer `Later` lets all else that is under way end. Then the run is over for this process, and its state is
+  the result.
+- An abort ends what is under way and begins nothing: calls without a result get one that says so, and the conversation
+  is one that any provider takes.
+- A hook that fails ends the run, as a model call that fails does: with a message of the model's that has the error and
+  no content, so that every turn that was begun has its message and its end.
+- Time in which the run waits for an answer in no process is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
+
+from attrs import define, evolve, field
+
+from ..effects import Abort, AskHost
+from ..errors import OutputError
+from ..failures import Failure, LocalProtocolError
+from ..happenings import Cancelled, Failed, Happening, HostAnswered, Progressed, Steered, Woke
+from ..machine import Done, Ids
+from ..messages import AssistantMessage, LlmRequest, Message, UserMessage
+from ..models import ModelSpec
+from ..providers.handle import ProviderHandle
+from ..replies import Attempt, LlmResponse
+from ..schema import output_of
+from ..tools import Tool
+from ..values import UNSET
+from .batch import Batch
+from .context import BadAnswer, check_continuable, fitted, is_too_long, messages_in
+from .events import AgentEnd, AgentStart, MessageEnd, MessageStart, TurnEnd, TurnStart
+from .hooks import (
+    CONVERT_TO_LLM,
+    ON_OVERFLOW,
+    PREPARE_NEXT_TURN,
+    SAVE,
+    SHOULD_STOP,
+    TRANSFORM_CONTEXT,
+    Later,
+    NextTurn,
+    TurnContext,
+)
+from .model_call import ABORTED, LOST, ModelTurn
+from .progress import Progress
+from .queues import Queues
+from .results import AgentResult, Budget, EndReason, output_in
+from .state import Paused, TurnState, Waiting
+
+_MENDS: Final = 2
+"""How often in a run a model that was to answer in a form, and did not, is told so."""
+
+
+def _progress(run: Progress | Iterable[Message]) -> Progress:
+    return run if isinstance(run, Progress) else Progress(run)
+
+
+@define
+class Turn:
+    """A run. Gives effects, AgentEvents and, last, `Done` of an AgentResult or, where it waits for its host, a Paused.
+
+    `prompts` are said first; without any the model goes on from the last message, which must not be its own. `request`
+    is what all of the run's model calls have in common, without messages. `hooks` are those the host listens for
+    (`turn.hooks`, and those of an Exchange). `queues` may be shared with whoever fills them; `look` says whether they
+    are looked into before the first model call. `sequential`: no two tools run at once. `output` is a type or schema
+    for the last answer. `run` is how far it has come, `run.messages` the conversation. A run that was saved is made
+    again with `resume`.
+    """
+
+    handle: ProviderHandle
+    model: ModelSpec
+    run: Progress = field(converter=_progress)
+    prompts: tuple[Message, ...] = ()
+    request: LlmRequest = field(factory=lambda: LlmRequest(()))
+    tools: tuple[Tool[Any, Any], ...] = ()
+    hooks: frozenset[str] = frozenset()
+    queues: Queues = field(factory=Queues)
+    sequential: bool = False
+    budget: Budget = field(factory=Budget)
+    output: Any = None
+    seed: bytes = b""
+    limited: bool = False
+    look: bool = True
+    ids: Ids = field(factory=Ids)
+
+    _answers: dict[int, Any] = field(factory=dict[int, Any], init=False)  # to what a run that was saved had asked
+    _saving: int | None = field(default=None, init=False)
+    _stale: bool = field(default=False, init=False)  # what is being kept is no longer the whole of it
+    _then: str | None = field(default=None, init=False)  # what follows once it is kept
+    _child: ModelTurn | None = field(default=None, init=False)
+    _batch: Batch | None = field(default=None, init=False)
+    _transformed: tuple[Message, ...] | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.budget.max_cost is not None and self.model.prices is None:
+            raise ValueError("max_cost needs the model's prices: handle.model(id, prices=...)")
+        names = [tool.name for tool in self.tools]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two tools are called {min(twice)!r}")
+        self.request = evolve(self.request, messages=(), output=output_of(self.output) or self.request.output)
+
+    # --- the machine -----------------------------------------------------------------------------------------------
+
+    @property
+    def wake_at(self) -> float | None:
+        """When a deadline passes: of the model call, of a tool, or of the whole run."""
+        if self.run.phase in ("new", "end", "done"):
+            return None
+        times = [self._total_at, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
+        return min((at for at in times if at is not None), default=None)
+
+    def start(self, now: float) -> list[Any]:
+        """The first outputs; of a run that was saved, those with which it goes on. Raises ValueError where there is
+        nothing that the model could answer."""
+        run = self.run
+        if run.phase != "new":
+            return self.restart(now)
+        if not self.prompts:
+            check_continuable(run.messages)
+        run.began_at = now
+        run.pending = [*self.prompts, *(self.queues.take_steering() if self.look else ())]
+        return [AgentStart(), *self._begin(now)]
+
+    def receive(self, happening: Happening, now: float) -> list[Any]:
+        """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
+        if isinstance(happening, Steered):
+            self.queues.steer(happening.message)
+            return []
+        if isinstance(happening, Woke):
+            return self._woke(now)
+        if isinstance(happening, Cancelled):
+            return self._stop(now, "aborted", ABORTED)
+        id, run = happening.id, self.run
+        if id == run.question and not run.later:
+            return self._answered(_answer(happening), now)
+        if id == self._saving:
+            return self._kept(_answer(happening), now)
+        if self._batch is not None and self._batch.owns(id):
+            outputs = self._batch.receive(happening)
+            return outputs if isinstance(happening, Progressed) else self._work(outputs, now, news=True)
+        if self._child is not None:
+            return self._heard(self._child.receive(happening, now), now)
+        self.ids.check(happening)
+        return []
+
+    def restart(self, now: float) -> list[Any]:
+        """After a restore: what must be performed again. What was kept as answered is not asked again, and a tool that
+        was running runs again only where it says that this does no harm."""
+        run = self.run
+        self._saving, self._stale = None, False
+        if run.phase == "tools":
+            assert self._batch is not None
+            return self._work(self._batch.restore(self._answers), now)
+        if run.phase == "call":
+            return self._call_again(now)
+        if run.phase in _ANSWERS:
+            return self._ask_again(now)
+        return self._close() if run.phase == "end" else []
+
+    @property
+    def streaming_message(self) -> AssistantMessage | None:
+        """The model's message as far as it has come; None while none is coming."""
+        return self._child.partial.message if self._child is not None and self._child.started else None
+
+    @property
+    def _total_at(self) -> float | None:
+        return None if self.budget.max_seconds is None else self.run.began_at + self.budget.max_seconds
+
+    # --- saved and made again --------------------------------------------------------------------------------------
+
+    def state(self, now: float) -> TurnState:
+        """All that it knows, as a value whose JSON form `resume` takes."""
+        return self.run.saved(
+            now,
+            handle=self.handle,
+            model=self.model,
+            request=self.request,
+            queues=self.queues,
+            batch=None if self._batch is None else self._batch.saved(),
+            seed=self.seed,
+            last_id=self.ids.last,
+        )
+
+    @classmethod
+    def resume(
+        cls,
+        state: TurnState | Mapping[str, Any],
+        handle: ProviderHandle,
+        now: float,
+        *,
+        answers: Mapping[int, Any] | None = None,
+        queues: Queues | None = None,
+        **settings: Any,
+    ) -> Turn:
+        """The run that was saved so, to be started again with the program's own part: the handle with its key, and as
+        `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, limited).
+
+        `answers` are what the host says to `Paused.waiting`, by their ids; what is missing is asked again. `queues` are
+        filled with what was waiting in the saved ones. Raises ValueError where the handle is of another kind than the
+        run went on with, or an answer is to nothing that was asked; JsonFormError for what is no state.
+        """
+        state = state if isinstance(state, TurnState) else TurnState.from_json(state)
+        if handle.kind != state.provider.kind:
+            raise ValueError(f"the run goes on with {state.provider.kind}, and this is a handle for {handle.kind}")
+        queues = Queues() if queues is None else queues
+        queues.steering.extendleft(reversed(state.steering))
+        queues.follow_ups.extendleft(reversed(state.follow_ups))
+        turn = cls(
+            handle,
+            state.model,
+            Progress.of(state, now),
+            request=state.request,
+            queues=queues,
+            seed=state.seed,
+            ids=Ids(state.last_id),
+            **settings,
+        )
+        if state.batch is not None:
+            turn._batch = Batch.restored(state.batch, turn.tools, turn.hooks, turn.ids, turn.run.messages)
+        asked = {waiting.id for waiting in turn._waiting()}
+        turn._answers = dict(answers or {})
+        if unasked := turn._answers.keys() - asked:
+            raise ValueError(f"the answer {min(unasked)} is to nothing that this run asked: {sorted(asked)}")
+        return turn
+
+    def _waiting(self) -> tuple[Waiting, ...]:
+        run = self.run
+        own = [Waiting(run.question, _NAMES[run.phase])] if run.later and run.question is not None else []
+        return (*own, *(self._batch.waiting() if self._batch is not None else ()))
+
+    def _ask_again(self, now: float) -> list[Any]:
+        run = self.run
+        if run.question in self._answers:
+            return self._take(self._answers.pop(run.question), now)
+        run.question, run.later = None, False
+        if run.phase in ("transform", "convert"):
+            return self._ask_context(now)
+        return self._ask(run.phase, self._context())
+
+    def _call_again(self, now: float) -> list[Any]:
+        run = self.run
+        if self._child is not None:
+            return self._heard(self._child.restart(now), now)
+        if self._then != "call":  # else it had not begun
+            run.lost += (Attempt(len(run.lost) + 1, run.begun or now, now, failure=LOST),)
+        run.begun = now
+        return self._keep("call", now)
+
+    # --- keeping the state -----------------------------------------------------------------------------------------
+
+    def _keep(self, then: str | None, now: float) -> list[Any]:
+        """Have the state kept where somebody does that, and go on with a step once it is."""
+        if SAVE not in self.hooks:
+            return self._go(then, now)
+        self._then = then or self._then
+        if self._saving is not None:
+            self._stale = True
+            return []
+        return self._save(now)
+
+    def _save(self, now: float) -> list[Any]:
+        self._stale = False
+        self._saving = self.ids.next()
+        return [AskHost(self._saving, SAVE, self.state(now).to_json())]
+
+    def _kept(self, happening: HostAnswered | Failed, now: float) -> list[Any]:
+        self._saving = None
+        if isinstance(happening, Failed):
+            self.hooks -= {SAVE}
+            failure = Failure("other", f"the state could not be saved: {happening.message}")
+            if self.run.phase != "end":
+                return self._stop(now, "error", failure)
+            self.run.reason, self.run.error = "error", failure
+            return self._close()
+        if self._stale:
+            return self._save(now)
+        then, self._then = self._then, None
+        return self._go(then, now)
+
+    def _go(self, then: str | None, now: float) -> list[Any]:
+        match then:
+            case "call":
+                return self._call(now)
+            case "launch":
+                assert self._batch is not None
+                return self._batch.launch(now)
+            case "pause":
+                paused = Paused(self._waiting(), self.state(now).to_json())
+                self.run.phase, self._batch = "done", None
+                return [Done(paused)]
+            case "end":
+                return self._close()
+            case _:
+                return []
+
+    # --- what the model is told ------------------------------------------------------------------------------------
+
+    def _begin(self, now: float) -> list[Any]:
+        self._batch = None
+        return [TurnStart(), *self.run.say_pending(), *self._ask_context(now)]
+
+    def _ask(self, phase: str, value: Any) -> list[Any]:
+        self.run.phase = phase
+        self.run.question = self.ids.next()
+        return [AskHost(self.run.question, _NAMES[phase], value)]
+
+    def _ask_context(self, now: float) -> list[Any]:
+        run = self.run
+        run.phase, run.sent, run.more, self._transformed = "transform", None, False, None
+        if TRANSFORM_CONTEXT in self.hooks:
+            return self._ask("transform", tuple(run.messages))
+        return self._ask_conversion(now)
+
+    def _answered_transform(self, value: Any, now: float) -> list[Any]:
+        if value is not None:
+            self._transformed = messages_in(TRANSFORM_CONTEXT, value)
+        return self._ask_conversion(now)
+
+    def _ask_conversion(self, now: float) -> list[Any]:
+        if CONVERT_TO_LLM in self.hooks:
+            return self._ask("convert", self._transformed or tuple(self.run.messages))
+        return self._answered_convert(None, now)
+
+    def _answered_convert(self, value: Any, now: float) -> list[Any]:
+        run = self.run
+        if value is not None:
+            run.sent = messages_in(CONVERT_TO_LLM, value)
+        elif self._transformed is not None:
+            run.sent = self._fit(self._transformed)
+        run.phase, run.begun, run.turns = "call", now, run.turns + 1
+        return self._keep("call", now)
+
+    def _fit(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        told, losses = fitted(messages, self.handle, self.model)
+        target = f"{self.handle.kind}:{self.model.id}"
+        if target != self.run.told_of:  # once for each that the conversation is handed to
+            self.run.told_of = target
+            self.run.notes += losses
+        return told
+
+    # --- the model -------------------------------------------------------------------------------------------------
+
+    def _call(self, now: float) -> list[Any]:
+        run = self.run
+        messages = self._fit(run.messages) if run.sent is None else run.sent
+        tools = (*self.request.tools, *(tool.definition for tool in self.tools))
+        self._child = ModelTurn(
+            self.handle,
+            evolve(self.request, messages=messages, tools=tools),
+            self.model,
+            self.hooks,
+            self.ids,
+            self.seed + run.turns.to_bytes(4, "big"),
+            self.limited,
+            run.lost,
+        )
+        return self._heard(self._child.start(now), now)
+
+    def _heard(self, outputs: list[Any], now: float) -> list[Any]:
+        if not outputs or not isinstance(outputs[-1], Done):
+            return outputs
+        done = cast("Done[LlmResponse]", outputs[-1])
+        assert self._child is not None
+        begin = [] if self._child.started else [MessageStart(AssistantMessage(()))]
+        self.handle, self._child = self._child.handle, None
+        return [*outputs[:-1], *begin, *self._over(done.result, now)]
+
+    def _over(self, response: LlmResponse, now: float) -> list[Any]:
+        """The model has said what it says."""
+        run = self.run
+        message = run.take_response(response, self.model)
+        outputs: list[Any] = [MessageEnd(message)]
+        if run.reason is not None or message.stop_reason == "aborted":
+            return [*outputs, *self._end_turn(), *self._finish(run.reason or "aborted", message.error, now)]
+        if is_too_long(response, self.model) and ON_OVERFLOW in self.hooks:
+            return [*outputs, *self._end_turn(), *self._ask("overflow", self._context())]
+        if message.stop_reason == "error":
+            return [*outputs, *self._end_turn(), *self._finish("error", message.error, now)]
+        batch = Batch.of(message, self.tools, self.hooks, self.ids, sequential=self.sequential)
+        if batch.slots:
+            run.phase, self._batch = "tools", batch
+            batch.messages = tuple(run.messages[:-1])
+            return outputs + self._work([], now)
+        if message.stop_reason == "pause":
+            run.more = True
+        elif self.output is not None and message.stop_reason == "stop":
+            self._hold_to_output(message)
+        return outputs + self._after_turn(now)
+
+    def _hold_to_output(self, message: AssistantMessage) -> None:
+        try:
+            output_in(message, self.output)
+        except OutputError as error:
+            if self.run.mends < _MENDS:
+                self.run.mends += 1
+                self.run.pending.append(
+                    UserMessage(f"That answer is not in the form asked for: {error}. Give it again, in that form.")
+                )
+
+    # --- its tools -------------------------------------------------------------------------------------------------
+
+    def _work(self, outputs: list[Any], now: float, *, news: bool = False) -> list[Any]:
+        """Go on with the batch after some of its own outputs."""
+        batch = self._batch
+        assert batch is not None
+        outputs += self._tell_results(batch)
+        while more := batch.advance():
+            outputs += more
+            outputs += self._tell_results(batch)
+        if batch.launching:
+            return outputs + self._keep("launch", now)
+        if batch.over:
+            self.run.more = not batch.terminates
+            return outputs + self._after_turn(now)
+        if not batch.busy:
+            return outputs + self._keep("pause", now)
+        return outputs + (self._keep(None, now) if news else [])
+
+    def _tell_results(self, batch: Batch) -> list[Any]:
+        return [event for message in batch.results() for event in self.run.add(message)]
+
+    # --- between turns ---------------------------------------------------------------------------------------------
+
+    def _context(self) -> TurnContext:
+        run = self.run
+        assert run.message is not None
+        results = self._batch.listed if self._batch is not None else ()
+        return TurnContext(run.message, results, tuple(run.messages), tuple(run.new))
+
+    def _end_turn(self) -> list[Any]:
+        run = self.run
+        notes, run.notes = run.notes, ()
+        assert run.message is not None
+        return [TurnEnd(run.message, self._batch.listed if self._batch is not None else (), notes)]
+
+    def _after_turn(self, now: float) -> list[Any]:
+        ended = self._end_turn()
+        if SHOULD_STOP in self.hooks:
+            return ended + self._ask("stop", self._context())
+        return ended + self._next(now)
+
+    def _answered_stop(self, value: Any, now: float) -> list[Any]:
+        return self._finish("stopped", None, now) if value else self._next(now)
+
+    def _answered_overflow(self, value: Any, now: float) -> list[Any]:
+        run = self.run
+        assert run.message is not None
+        if value is None:
+            return self._finish("error", run.message.error, now)
+        run.messages = list(messages_in(ON_OVERFLOW, value))
+        run.more = True
+        return self._next(now)
+
+    def _next(self, now: float) -> list[Any]:
+        """Another turn, or the end."""
+        run = self.run
+        terminated = self._batch is not None and self._batch.terminates
+        if not run.more and not run.pending and not self.queues:
+            return self._finish("terminated" if terminated else "done", None, now)
+        spent = self.budget.spent(run.turns, run.usage, run.cost)
+        if spent is not None:
+            return self._finish(spent, None, now)
+        steering = self.queues.take_steering()
+        run.looked = bool(steering)
+        run.pending += steering
+        if not run.more and not run.pending:
+            run.pending += self.queues.take_follow_ups()
+        if PREPARE_NEXT_TURN in self.hooks:
+            return self._ask("prepare", self._context())
+        return self._begin(now)
+
+    def _answered_prepare(self, value: Any, now: float) -> list[Any]:
+        if value is not None:
+            if not isinstance(value, NextTurn):
+                raise BadAnswer(f"{PREPARE_NEXT_TURN} gave a {type(value).__name__}, and not a NextTurn or None")
+            try:
+                self._change(value)
+            except (TypeError, ValueError) as error:
+                raise BadAnswer(f"{PREPARE_NEXT_TURN} gave what no turn can be made with: {error}") from error
+        if not self.run.looked:
+            self.run.pending += self.queues.take_steering()
+        return self._begin(now)
+
+    def _change(self, turn: NextTurn) -> None:
+        if turn.provider is not UNSET:
+            self.handle = turn.provider
+        if turn.model is not UNSET:
+            self.model = self.handle.model(turn.model)
+        if turn.tools is not UNSET:
+            self.tools = tuple(turn.tools)
+        if turn.messages is not UNSET:
+            self.run.messages = list(messages_in(PREPARE_NEXT_TURN, turn.messages))
+        if turn.system is not UNSET:
+            self.request = evolve(self.request, system=turn.system)
+        if turn.reasoning is not UNSET:
+            self.request = evolve(self.request, options=evolve(self.request.options, reasoning=turn.reasoning))
+        self.run.pending += messages_in(PREPARE_NEXT_TURN, turn.add)
+
+    # --- the host's word -------------------------------------------------------------------------------------------
+
+    def _answered(self, happening: HostAnswered | Failed, now: float) -> list[Any]:
+        if isinstance(happening, HostAnswered):
+            return self._take(happening.value, now)
+        self.run.question = None
+        return self._stop(now, "error", Failure("other", f"{_NAMES[self.run.phase]} failed: {happening.message}"))
+
+    def _take(self, value: Any, now: float) -> list[Any]:
+        run = self.run
+        if value is Later or isinstance(value, Later):
+            run.later = True
+            return self._keep("pause", now)
+        run.question, run.later = None, False
+        try:
+            return _ANSWERS[run.phase](self, value, now)
+        except BadAnswer as error:
+            return self._stop(now, "error", Failure("other", str(error)))
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _woke(self, now: float) -> list[Any]:
+        total = self._total_at
+        if self.run.phase not in ("end", "done") and total is not None and now >= total:
+            failure = Failure("timeout", f"the run took longer than its max_seconds ({self.budget.max_seconds:g})")
+            return self._stop(now, "max_seconds", failure)
+        if self._child is not None:
+            return self._heard(self._child.receive(Woke(), now), now)
+        if self._batch is not None and (outputs := self._batch.wake(now)):
+            return self._work(outputs, now, news=True)
+        return []
+
+    def _stop(self, now: float, reason: EndReason, failure: Failure) -> list[Any]:
+        """End it here: drop what is in flight, and leave a conversation that is whole."""
+        run = self.run
+        if run.phase in ("new", "end", "done"):
+            return []
+        question = None if run.later else run.question
+        outputs: list[Any] = [Abort(id) for id in (question, self._saving) if id is not None]
+        run.question, run.later, run.reason, run.error = None, False, reason, failure
+        self._saving, self._stale, self._then = None, False, None
+        if self._child is not None:
+            return outputs + self._heard(self._child.receive(Cancelled(), now), now)
+        if run.phase in ("stop", "prepare", "overflow"):
+            return outputs + self._finish(reason, failure, now)
+        if self._batch is not None:
+            outputs += self._batch.abort()
+            outputs += self._tell_results(self._batch)
+            return outputs + self._end_turn() + self._finish(reason, failure, now)
+        response = LlmResponse((), "error" if reason == "error" else "aborted", error=failure)
+        return [*outputs, MessageStart(AssistantMessage(())), *self._over(response, now)]
+
+    def _finish(self, reason: EndReason, error: Failure | None, now: float) -> list[Any]:
+        run = self.run
+        # What was to be said next, and is not, waits for the next run.
+        self.queues.steering.extendleft(reversed(run.pending))
+        run.phase, run.reason, run.error, run.pending = "end", reason, run.error or error, []
+        return self._keep("end", now)
+
+    def _close(self) -> list[Any]:
+        run = self.run
+        output = self._read_output()
+        assert run.reason is not None
+        run.phase, self._batch = "done", None
+        new = tuple(run.new)
+        return [
+            AgentEnd(new),
+            Done(AgentResult(run.reason, new, run.error, run.turns, run.usage, run.cost, output)),
+        ]
+
+    def _read_output(self) -> Any:
+        run = self.run
+        if self.output is None or run.error is not None:
+            return None
+        try:
+            return output_in(run.message, self.output)
+        except OutputError as error:
+            if run.reason == "done":
+                run.reason, run.error = "error", Failure("other", str(error))
+            return None
+
+
+def _answer(happening: Any) -> HostAnswered | Failed:
+    if not isinstance(happening, HostAnswered | Failed):
+        raise LocalProtocolError(f"{type(happening).__name__} is no answer to what effect {happening.id} asks")
+    return happening
+
+
+_NAMES: Final = {
+    "transform": TRANSFORM_CONTEXT,
+    "convert": CONVERT_TO_LLM,
+    "stop": SHOULD_STOP,
+    "prepare": PREPARE_NEXT_TURN,
+    "overflow": ON_OVERFLOW,
+}
+
+_ANSWERS: Final[dict[str, Callable[[Turn, Any, float], list[Any]]]] = {
+    "transform": Turn._answered_transform,  # pyright: ignore[reportPrivateUsage]
+    "convert": Turn._answered_convert,  # pyright: ignore[reportPrivateUsage]
+    "stop": Turn._answered_stop,  # pyright: ignore[reportPrivateUsage]
+    "prepare": Turn._answered_prepare,  # pyright: ignore[reportPrivateUsage]
+    "overflow": Turn._answered_overflow,  # pyright: ignore[reportPrivateUsage]
+}
