@@ -204,7 +204,8 @@ class Batch:
             if slot.status == "new":
                 outputs += self._take_up(slot)
             if slot.waits and slot.question is None:  # restored, and to be asked again
-                outputs += self._ask(slot)
+                listens = slot.status == "approve" or _NAMES[slot.status] in self.hooks
+                outputs += self._ask(slot) if listens else self.answer(slot, None)
             if slot.status in ("before", "approve") and not slot.later:
                 return outputs
             if self.sequential and slot.status != "done":
@@ -290,7 +291,10 @@ class Batch:
         outputs: list[Any] = []
         for slot in self.slots:
             slot.effect = slot.deadline = None
-            if slot.later and slot.question in answers:
+            if slot.status in ("before", "approve", "ready") and self._tool(slot) is None:
+                slot.question, slot.later = None, False
+                outputs += self._end(slot, error_result(f"The program has no tool {slot.call.name} any more."))
+            elif slot.later and slot.question in answers:
                 outputs += self.answer(slot, answers.pop(slot.question))
             elif slot.status != "approve" or APPROVE in self.hooks:
                 slot.question, slot.later = None, False
