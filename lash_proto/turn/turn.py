@@ -101,7 +101,6 @@ class Turn:
     _then: str | None = field(default=None, init=False)  # what follows once it is kept
     _child: ModelTurn | None = field(default=None, init=False)
     _batch: Batch | None = field(default=None, init=False)
-    _transformed: tuple[Message, ...] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.budget.max_cost is not None and self.model.prices is None:
@@ -118,7 +117,8 @@ class Turn:
         """When a deadline passes: of the model call, of a tool, or of the whole run."""
         if self.run.phase in ("new", "end", "done"):
             return None
-        times = [self._total_at, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
+        total = None if self.run.reason is not None else self._total_at
+        times = [total, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
         return min((at for at in times if at is not None), default=None)
 
     def start(self, now: float) -> list[Any]:
@@ -205,7 +205,7 @@ class Turn:
         **settings: Any,
     ) -> Turn:
         """The run that was saved so, to be started again with the program's own part: the handle with its key, and as
-        `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, limited).
+        `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, sequential, limited).
 
         `answers` are what the host says to `Paused.waiting`, by their ids; what is missing is asked again. `queues` are
         filled with what was waiting in the saved ones. Raises ValueError where the handle is of another kind than the
@@ -245,8 +245,12 @@ class Turn:
         if run.question in self._answers:
             return self._take(self._answers.pop(run.question), now)
         run.question, run.later = None, False
-        if run.phase in ("transform", "convert"):
+        if run.phase == "transform":
             return self._ask_context(now)
+        if run.phase == "convert":
+            return self._ask_conversion(now)
+        if _NAMES[run.phase] not in self.hooks:  # nobody listens any more
+            return self._take(None, now)
         return self._ask(run.phase, self._context())
 
     def _call_again(self, now: float) -> list[Any]:
@@ -318,27 +322,28 @@ class Turn:
 
     def _ask_context(self, now: float) -> list[Any]:
         run = self.run
-        run.phase, run.sent, run.more, self._transformed = "transform", None, False, None
+        run.phase, run.sent, run.more = "transform", None, False
         if TRANSFORM_CONTEXT in self.hooks:
             return self._ask("transform", tuple(run.messages))
         return self._ask_conversion(now)
 
     def _answered_transform(self, value: Any, now: float) -> list[Any]:
         if value is not None:
-            self._transformed = messages_in(TRANSFORM_CONTEXT, value)
+            self.run.sent = messages_in(TRANSFORM_CONTEXT, value)
         return self._ask_conversion(now)
 
     def _ask_conversion(self, now: float) -> list[Any]:
         if CONVERT_TO_LLM in self.hooks:
-            return self._ask("convert", self._transformed or tuple(self.run.messages))
+            sent = self.run.sent
+            return self._ask("convert", tuple(self.run.messages) if sent is None else sent)
         return self._answered_convert(None, now)
 
     def _answered_convert(self, value: Any, now: float) -> list[Any]:
         run = self.run
         if value is not None:
             run.sent = messages_in(CONVERT_TO_LLM, value)
-        elif self._transformed is not None:
-            run.sent = self._fit(self._transformed)
+        elif run.sent is not None:
+            run.sent = self._fit(run.sent)
         run.phase, run.begun, run.turns = "call", now, run.turns + 1
         return self._keep("call", now)
 
@@ -383,6 +388,9 @@ class Turn:
         message = run.take_response(response, self.model)
         outputs: list[Any] = [MessageEnd(message)]
         if run.reason is not None or message.stop_reason == "aborted":
+            if message.error is None:  # it was whole when the abort came, and its calls need results
+                self._batch = Batch.of(message, self.tools, self.hooks, self.ids, sequential=self.sequential)
+                outputs += [*self._batch.abort(), *self._tell_results(self._batch)]
             return [*outputs, *self._end_turn(), *self._finish(run.reason or "aborted", message.error, now)]
         if is_too_long(response, self.model) and ON_OVERFLOW in self.hooks:
             return [*outputs, *self._end_turn(), *self._ask("overflow", self._context())]
@@ -531,7 +539,7 @@ class Turn:
 
     def _woke(self, now: float) -> list[Any]:
         total = self._total_at
-        if self.run.phase not in ("end", "done") and total is not None and now >= total:
+        if self.run.reason is None and self.run.phase != "new" and total is not None and now >= total:
             failure = Failure("timeout", f"the run took longer than its max_seconds ({self.budget.max_seconds:g})")
             return self._stop(now, "max_seconds", failure)
         if self._child is not None:
