@@ -24,7 +24,7 @@ from ..failures import LocalProtocolError
 from ..happenings import Failed, Happening, HostAnswered, Progressed, ToolReturned
 from ..machine import Ids
 from ..messages import AssistantMessage, Message, ToolCallPart, ToolResultMessage
-from ..tools import Tool, ToolCallError, ToolResult, check_arguments, error_result, find_tool, to_result
+from ..tools import Tool, ToolCallError, ToolResult, check_arguments, error_result, find_tool, json_of, to_result
 from .events import AgentEvent, ToolExecutionEnd, ToolExecutionStart, ToolExecutionUpdate
 from .hooks import (
     AFTER_TOOL_CALL,
@@ -45,6 +45,7 @@ _CUT = (
     "{name} was not run: the reply ended before it was whole ({stop}), so the arguments may be cut short. "
     "Make the call again, with all of its arguments."
 )
+_HOOK_FAILED = "the program failed at this call: {}"
 _NOT_WHOLE = ("length", "content_filter", "refusal")
 
 Status: TypeAlias = Literal["new", "before", "approve", "ready", "running", "after", "done"]
@@ -243,7 +244,7 @@ class Batch:
                 return self._ran(slot, error_result(message))
             case Failed(_, _, message):
                 slot.question = None
-                return self._end(slot, error_result(f"the program failed at this call: {message}"))
+                return self._end(slot, error_result(_HOOK_FAILED.format(message)))
             case HostAnswered(_, value) if id == slot.question:
                 return self.answer(slot, value)
             case _:
@@ -343,7 +344,10 @@ class Batch:
         if isinstance(value, Block):
             return self._end(slot, _blocked(value))
         if isinstance(value, Mapping):
-            slot.arguments = cast("Mapping[str, Any]", value)
+            try:
+                slot.arguments = json_of(value)  # what is kept of them must be what the tool gets
+            except (TypeError, ValueError) as error:
+                return self._end(slot, error_result(_HOOK_FAILED.format(f"{BEFORE_TOOL_CALL}: {error}")))
         elif value is not None:
             return self._end(slot, _odd(BEFORE_TOOL_CALL, value))
         return self._seen(slot)
@@ -397,7 +401,7 @@ def _blocked(block: Block) -> ToolResult:
 
 
 def _odd(hook: str, value: Any) -> ToolResult:
-    return error_result(f"the program failed at this call: {hook} gave a {type(value).__name__}")
+    return error_result(_HOOK_FAILED.format(f"{hook} gave a {type(value).__name__}"))
 
 
 _NAMES = {"before": BEFORE_TOOL_CALL, "approve": APPROVE, "after": AFTER_TOOL_CALL}
