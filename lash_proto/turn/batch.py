@@ -15,7 +15,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 from attrs import define, evolve, field
 
@@ -36,7 +36,7 @@ from .hooks import (
     Block,
     Later,
 )
-from .state import BatchState, CallState, Waiting
+from .state import BatchState, CallState, Status, Waiting
 
 ABORTED = "The run was aborted before this call had a result."
 INTERRUPTED = "interrupted; it may have run"
@@ -48,7 +48,6 @@ _CUT = (
 _HOOK_FAILED = "the program failed at this call: {}"
 _NOT_WHOLE = ("length", "content_filter", "refusal")
 
-Status: TypeAlias = Literal["new", "before", "approve", "ready", "running", "after", "done"]
 _ASKING = ("before", "approve", "after")
 
 
@@ -82,7 +81,7 @@ class Slot:
         question = state.question
         return cls(
             state.call,
-            cast("Status", state.status),
+            state.status,
             state.arguments,
             state.attempt,
             state.result,

@@ -59,7 +59,7 @@ from .model_call import ABORTED, LOST, ModelTurn
 from .progress import Progress
 from .queues import Queues
 from .results import AgentResult, Budget, EndReason, output_in
-from .state import Paused, TurnState, Waiting
+from .state import Paused, Phase, TurnState, Waiting
 
 _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
@@ -324,7 +324,7 @@ class Turn:
 
     # --- the queues ------------------------------------------------------------------------------------------------
 
-    def _await_listeners(self, phase: str, now: float) -> list[Any]:
+    def _await_listeners(self, phase: Phase, now: float) -> list[Any]:
         self.run.phase, self._look_at = phase, now
         return []
 
@@ -341,7 +341,7 @@ class Turn:
         self._batch = None
         return [TurnStart(), *self.run.say_pending(), *self._ask_context(now)]
 
-    def _ask(self, phase: str, value: Any) -> list[Any]:
+    def _ask(self, phase: Phase, value: Any) -> list[Any]:
         self.run.phase = phase
         self.run.question = self.ids.next()
         return [AskHost(self.run.question, _NAMES[phase], value)]

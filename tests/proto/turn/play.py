@@ -97,11 +97,15 @@ def _message(message: Message) -> str:
         case UserMessage(content):
             return f"user: {content}"
         case AssistantMessage(content):
-            return "model: " + "".join([f"<{part.id}>" if isinstance(part, ToolCallPart) else part.text for part in content])
+            return f"model: {''.join([_part(part) for part in content])}"
         case ToolResultMessage(id, content):
             return f"{id}: {content}"
         case _:
             return "custom"
+
+
+def _part(part: Part) -> str:
+    return f"<{part.id}>" if isinstance(part, ToolCallPart) else getattr(part, "text", part.tag[1])
 
 
 @define
@@ -187,7 +191,8 @@ class Play:
 
     def resumed(self, state: Any = None, **settings: Any) -> Play:
         """The run as another process goes on with it; started."""
-        own = {"tools": self.turn.tools, "hooks": self.turn.hooks, "budget": self.turn.budget, "output": self.turn.output}
+        turn = self.turn
+        own = {"tools": turn.tools, "hooks": turn.hooks, "budget": turn.budget, "output": turn.output}
         state = self.state if state is None else state
         play = Play(Turn.resume(state, HANDLE, self.now, **(own | settings)), self.now)
         play.take(play.turn.start(self.now))

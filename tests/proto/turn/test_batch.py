@@ -163,7 +163,7 @@ def test_an_abort_leaves_a_tool_that_was_run_its_result() -> None:
 def test_an_abort_takes_up_what_had_not_been() -> None:
     run = play(call("c1"), call("c2"), sequential=True)
     gone = "The run was aborted before this call had a result."
-    assert run.happen(Cancelled())[:4] == ["drop", f") c1: {gone}", "( c2", f") c2: {gone}"] 
+    assert run.happen(Cancelled())[:4] == ["drop", f") c1: {gone}", "( c2", f") c2: {gone}"]
 
 
 def test_news_that_does_not_answer_what_was_asked_is_a_mistake() -> None:

@@ -278,9 +278,7 @@ def test_a_budget_that_is_used_up_ends_it_between_turns() -> None:
 def test_what_a_run_costs_is_counted() -> None:
     model = HANDLE.model("m-1", prices=Prices(1_000_000, 1_000_000))
     budget = Budget(max_cost=7.0)
-    play = Play.of(
-        Turn(HANDLE, model, [UserMessage("Go.")], tools=(made(),), hooks=frozenset({STREAM}), budget=budget)
-    )
+    play = Play.of(Turn(HANDLE, model, [UserMessage("Go.")], tools=(made(),), hooks=frozenset({STREAM}), budget=budget))
     play.say(call("c1"), usage=LlmUsage(3, output_tokens=4))
     assert play.back("c1")[-1] == "done: max_cost"
     assert play.result.cost.total == 7.0
