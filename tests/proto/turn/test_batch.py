@@ -41,11 +41,8 @@ def test_what_no_tool_is_run_for() -> None:
 
 @pytest.mark.parametrize("stop", ["length", "content_filter", "refusal"])
 def test_a_message_that_is_not_whole_runs_nothing(stop: str) -> None:
-    told = results(play(call("c1"), stop=stop))
-    assert told == [
-        f") c1: look was not run: the reply ended before it was whole ({stop}), so the arguments may be cut short. "
-        "Make the call again, with all of its arguments."
-    ]
+    (told,) = results(play(call("c1"), stop=stop))
+    assert told.startswith(f") c1: look was not run: the reply ended before it was whole ({stop}),")
 
 
 def test_in_order_one_tool_at_a_time() -> None:

@@ -116,9 +116,7 @@ def test_a_program_that_has_loaded_nothing_reads_them() -> None:
         "import json, sys; from lash_proto.values import from_json\n"
         "print(*[type(from_json(form)).__name__ for form in json.load(sys.stdin)])"
     )
-    told = subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-c", script], input=forms, capture_output=True, text=True, check=True
-    )
+    told = subprocess.run([sys.executable, "-c", script], input=forms, capture_output=True, text=True, check=True)
     assert told.stdout.split() == [type(value).__name__ for value in VALUES]
 
 
