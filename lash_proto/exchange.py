@@ -361,7 +361,7 @@ class Exchange:
             patience=None if None in limits else max(limit for limit in limits if limit is not None),
             tokens=self._tokens,
         )
-        self._queued = self._tokens is not None
+        self._queued, self._over = self._tokens is not None, False
         if not self._queued:
             return [*self._open(now), effect]
         self._set_deadline(now, None, "total_timeout")
@@ -381,7 +381,6 @@ class Exchange:
         self._attempt += 1
         self._began_at = now
         self._decoder = None
-        self._over = False
         self._status, self._headers = None, ()
         self._output = self._draining = False
         limit = self.request.options.get("connect_timeout", CONNECT_TIMEOUT)
