@@ -6,8 +6,9 @@ them as they are when it begins. A setter called while a run goes on holds from 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from attrs import define, evolve, field
 
@@ -30,7 +31,6 @@ from lash_proto.tools import Tool, ToolContext, ToolResult, tool
 from lash_proto.turn import (
     AgentEnd,
     AgentEvent,
-    AgentResult,
     Budget,
     MessageEnd,
     MessageStart,
@@ -153,6 +153,12 @@ def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Messa
     return request_of(prompt, {}, ProviderOptions()).messages
 
 
+def is_async(function: Any) -> bool:
+    """Whether what comes of a call is to be awaited, as far as a function tells by itself."""
+    called = (function, type(function).__call__)
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called)
+
+
 @define
 class _Seen:
     """What events have told of a run under way: the machine itself may be further than its listeners have heard."""
@@ -165,6 +171,8 @@ class _Seen:
 
 class AgentBase:
     """The state of an agent, and what its events do to it. `lash_io.blocking.Agent` and `lash_io.aio.Agent` run it."""
+
+    _awaits: ClassVar[bool] = True  # whether what the program gives it may be async
 
     def __init__(self, calls: Calls, options: Mapping[str, Any]) -> None:
         refuse_unknown(options, AgentOptions.__annotations__, (), "an agent has no such setting")
@@ -186,6 +194,8 @@ class AgentBase:
             follow_up_mode=options.get("follow_up_mode", "one_at_a_time"),
         )
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
+        for name, hook in self._hooks.items():
+            self._refuse_async(f"the hook {name}", is_async(hook))
         self._listeners: list[Listener] = []
         self._turn: Turn | None = None
         self._cancel: CancelToken | None = None
@@ -211,7 +221,10 @@ class AgentBase:
 
     @tools.setter
     def tools(self, tools: Iterable[Any]) -> None:
-        self._tools = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+        made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+        for each in made:
+            self._refuse_async(f"the tool {each.name}", each.is_async)
+        self._tools = made
 
     @property
     def messages(self) -> list[Message]:
@@ -273,6 +286,7 @@ class AgentBase:
 
         What a listener raises ends the run, as far as it has come, and goes to whoever started it.
         """
+        self._refuse_async("this listener", is_async(listener))
         entry: Listener = lambda event: listener(event)  # noqa: E731 - one entry a subscription, the same listener or not
         self._listeners.append(entry)
 
@@ -295,6 +309,10 @@ class AgentBase:
         self._seen = _Seen()
 
     # --- runs ------------------------------------------------------------------------------------------------------
+
+    def _refuse_async(self, what: str, is_async: bool) -> None:
+        if is_async and not self._awaits:
+            raise TypeError(f"{what} is async, and a blocking Agent awaits nothing: lash_io.aio has one that does")
 
     def _refuse_while_running(self, what: str) -> None:
         if getattr(self, "_turn", None) is not None:

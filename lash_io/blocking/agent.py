@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,8 +34,10 @@ class Agent(AgentBase):
     `provider` is a Client, which stays the caller's to close, or what a Client takes. `options` are those of
     `AgentOptions`. One run at a time; `steer`, `follow_up`, `abort` and `wait_for_idle` may be called from any thread.
     Each tool runs in a thread of its own, which Python cannot stop: an aborted one is left to itself, and its
-    ToolContext tells it.
+    ToolContext tells it. TypeError for a tool, hook or listener that is async.
     """
+
+    _awaits = False
 
     def __init__(
         self,
@@ -93,10 +96,10 @@ class Agent(AgentBase):
 
     def _run(self, turn: Turn, cancel: CancelToken | None) -> AgentResult | Paused:
         def run_tool(effect: RunTool) -> Any:
-            return self._run_tool(effect, run.tell)
+            return _answered(self._run_tool(effect, run.tell))
 
         def ask_host(effect: AskHost) -> Any:
-            return self._stream(effect, run) if effect.name == STREAM else self._asked(effect)
+            return self._stream(effect, run) if effect.name == STREAM else _answered(self._asked(effect))
 
         table = self._client._performers | performers(run_tool=run_tool, ask_host=ask_host)
         with self._idle:  # two threads may have come so far
@@ -117,7 +120,7 @@ class Agent(AgentBase):
     def _tell(self, event: AgentEvent) -> None:
         self._note(event)
         for listener in list(self._listeners):
-            listener(event)
+            _answered(listener(event))
 
     def _stream(self, effect: AskHost, run: Run[Any]) -> LlmResponse:
         events = self._stream_of(effect)
@@ -141,6 +144,16 @@ class Agent(AgentBase):
     ) -> None:
         self.abort()
         self.close()
+
+
+def _answered(value: Any) -> Any:
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise TypeError(
+            "what came is to be awaited, and a blocking Agent awaits nothing: lash_io.aio has one that does"
+        )
+    return value
 
 
 def _read(events: Iterable[Any], id: int, run: Run[Any]) -> LlmResponse:

@@ -127,7 +127,11 @@ class Turn:
         """When a deadline passes: of the model call, of a tool, or of the whole run."""
         if self.run.phase in ("new", "end", "done"):
             return None
-        times = [self._look_at, self._total_at, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
+        times = [
+            self._look_at,
+            self._total_at,
+            *(each.wake_at for each in (self._child, self._batch) if each is not None),
+        ]
         return min((at for at in times if at is not None), default=None)
 
     def start(self, now: float) -> list[Any]:

@@ -10,7 +10,7 @@ The shorthand, one line an event but where two always come together:
 
     agent_start, turn_start, turn_end [ids of its results], agent_end <number of new messages>
     user <text>, custom <name>              a MessageStart and its MessageEnd, which follows at once
-    assistant <text> <calls> [(stop)]       the MessageEnd of the model's; its start is held to be there, updates go unsaid
+    assistant <text> <calls> [(stop)]       the MessageEnd of the model's; its start and updates go unsaid
     start c1 add, update c1 <text>, end c1 <text or error>
     result c1 <text or error>               a MessageStart and its MessageEnd
 
@@ -77,7 +77,7 @@ def on_all_stages(scenario: Scenario) -> Callable[[], None]:
                 error.add_note(f"in the world of {world}, which heard: {stage.told}")
                 raise
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # pytest would ask for its parameter
+    del test.__wrapped__  # pytest would ask for its parameter
     return test
 
 
@@ -148,7 +148,9 @@ class Stage:
 
     def result_of(self, call_id: str) -> str:
         """The text of a call's result."""
-        (text,) = [each.result.text for each in self.events if isinstance(each, ToolExecutionEnd) and each.call_id == call_id]
+        (text,) = [
+            each.result.text for each in self.events if isinstance(each, ToolExecutionEnd) and each.call_id == call_id
+        ]
         return text
 
 
@@ -264,8 +266,11 @@ def _message(message: Message) -> str:
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    words = {TextPart: lambda part: part.text, ImagePart: lambda part: "[image]"}
-    return " ".join(words[type(part)](part) for part in content if type(part) in words)
+    words = [part.text if isinstance(part, TextPart) else "[image]" for part in content if isinstance(part, _SHOWN)]
+    return " ".join(words)
+
+
+_SHOWN = (TextPart, ImagePart)
 
 
 def spell(events: Iterable[AgentEvent]) -> list[str]:
