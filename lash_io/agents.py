@@ -27,7 +27,7 @@ from lash_proto.messages import (
 )
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
-from lash_proto.tools import Tool, ToolContext, ToolResult, tool
+from lash_proto.tools import Tool, ToolContext, ToolResult, tools_of
 from lash_proto.turn import (
     AgentEnd,
     AgentEvent,
@@ -181,6 +181,8 @@ class AgentBase:
         self.model: str | ModelSpec | None = calls.model
         """The model that is asked, one of the provider's."""
         self._options = dict(options)
+        if (execution := options.get("tool_execution", "parallel")) not in ("parallel", "sequential"):
+            raise ValueError(f"tool_execution {execution!r}: it is 'parallel' or 'sequential'")
         self.system_prompt: str | None = options.get("system_prompt")
         """What the model is told first."""
         self.reasoning: ReasoningLevel | int | None = options.get("reasoning")
@@ -216,12 +218,12 @@ class AgentBase:
 
     @property
     def tools(self) -> tuple[Tool[Any, Any], ...]:
-        """The tools that the model may call. Functions that are set become tools."""
+        """The tools that the model may call. Functions that are set become tools; two of one name are a ValueError."""
         return self._tools
 
     @tools.setter
     def tools(self, tools: Iterable[Any]) -> None:
-        made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+        made = tools_of(tools)
         for each in made:
             self._refuse_async(f"the tool {each.name}", each.is_async)
         self._tools = made

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -157,10 +158,13 @@ def _answered(value: Any) -> Any:
 
 
 def _read(events: Iterable[Any], id: int, run: Run[Any]) -> LlmResponse:
-    for event in events:
-        if isinstance(event, ResponseEnd):
-            return event.response
-        run.tell(Progressed(id, event))
+    with ExitStack() as stack:
+        if isinstance(events, Generator):
+            stack.enter_context(closing(events))
+        for event in events:
+            if isinstance(event, ResponseEnd):
+                return event.response
+            run.tell(Progressed(id, event))
     raise EOFError("the stream ended without a ResponseEnd")
 
 

@@ -20,7 +20,7 @@ The shorthand, one line an event but where two always come together:
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import anyio
@@ -134,6 +134,39 @@ class Stage:
         """The module with this world's Agent."""
         return lash_io.blocking.agent if self.is_blocking else lash_io.aio.agent
 
+    def between(self, agent: Any, kind: type, do: Callable[[], Awaitable[None]]) -> None:
+        """Have `do` awaited once by a listener, at the first event of that kind."""
+        left = [do]
+
+        async def heard(event: AgentEvent) -> None:
+            if isinstance(event, kind) and left:
+                await left.pop()()
+
+        agent.subscribe((lambda event: drive(heard(event))) if self.is_blocking else heard)
+
+    def stream(self, events: Iterable[Any], error: Exception | None = None) -> Any:
+        """An iterator of this world's kind over these, which may break off."""
+
+        def plain() -> Iterator[Any]:
+            yield from events
+            if error is not None:
+                raise error
+
+        async def coloured() -> AsyncIterator[Any]:
+            for event in plain():
+                yield event
+
+        return plain() if self.is_blocking else coloured()
+
+    async def loop(self, name: str, *args: Any, **options: Any) -> tuple[list[AgentEvent], Any]:
+        """The events and the result of a loop without an Agent."""
+        room = getattr(self.room, name)(*args, **options)
+        if self.is_blocking:
+            with room as loop:
+                return list(loop), loop.result()
+        async with room as loop:
+            return [event async for event in loop], await loop.result()
+
     # --- what was heard ----------------------------------------------------------------------------------------------
 
     @property
@@ -155,10 +188,12 @@ class Stage:
 
 
 class _Kept:
-    """An agent that keeps what its runs gave."""
+    """An agent that keeps what its runs gave. `real` is the agent itself."""
+
+    real: Any
 
     def __init__(self, agent: Any, results: list[Any]) -> None:
-        self.__dict__.update(_agent=agent, _results=results)
+        self.__dict__.update(_agent=agent, _results=results, real=getattr(agent, "_agent", agent))
 
     def _keep(self, result: Any) -> Any:
         # What is saved holds fresh entropy; what is waited for must be the same.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lash_proto.faux import FauxError, FauxReply
@@ -222,6 +223,20 @@ async def test_a_transform_that_raises_ends_the_run(stage: Stage) -> None:
     assert stage.told == ["agent_start", "turn_start", "user Go.", "assistant (error)", "turn_end", "agent_end 2"]
     assert result.error.message == "transform_context failed: RuntimeError: out of memory"
     assert (agent.error_message, stage.sent) == (result.error.message, [])
+
+
+@on_all_stages
+async def test_a_transform_may_be_a_generator_which_may_raise(stage: Stage) -> None:
+    def transform(messages: Any) -> Iterator[Any]:
+        yield from messages
+        if len(messages) > 1:
+            raise RuntimeError("out of memory")
+
+    agent = stage.agent([adding(1), "Never."], tools=[add], transform_context=transform)
+    result = await agent.prompt("Go.")
+    assert stage.conversations == [["user: Go."]]
+    assert result.error.message == "transform_context failed: out of memory"
+    assert stage.told[-4:] == ["turn_start", "assistant (error)", "turn_end", "agent_end 4"]
 
 
 @on_all_stages
