@@ -14,7 +14,7 @@ from lash_proto.tools import tool
 from lash_proto.turn import AgentEnd, MessageEnd, MessageStart, MessageUpdate, ToolExecutionEnd, ToolExecutionStart
 from tests.io.agent.stage import Stage, broken, call, on_all_stages
 from tests.io.agent.test_queues import at
-from tests.io.agent.tools import Gate, add, adding
+from tests.io.agent.tools import PATIENCE, Gate, add, adding
 
 
 @on_all_stages
@@ -193,6 +193,8 @@ async def test_9687_an_intended_abort_is_no_error(stage: Stage) -> None:
 async def test_7053_a_stalled_tool_does_not_cost_what_the_others_found(stage: Stage) -> None:
     gate = Gate()
     agent = stage.agent([[adding(1), call(2, "wait")]], tools=[add, gate.tool], max_seconds=60)
+    stage.clock.patience = PATIENCE  # time passes once the first has ended, and not before
+    agent.subscribe(at(ToolExecutionEnd, lambda: setattr(stage.clock, "patience", 0.0)))
     result = await agent.prompt("Go.")
     gate.open()
     assert result.reason == "max_seconds"
