@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import CancelToken
@@ -16,9 +17,19 @@ from .transports import (
 )
 
 if TYPE_CHECKING:
+    from .agent import (
+        Agent,
+        AgentEvents,
+        agent_loop,
+        agent_loop_continue,
+        run_agent_loop,
+        run_agent_loop_continue,
+    )
     from .transports import HttpcoreTransport
 
 __all__ = [
+    "Agent",
+    "AgentEvents",
     "CancelToken",
     "Client",
     "DefaultTransport",
@@ -29,13 +40,25 @@ __all__ = [
     "Run",
     "Stream",
     "StreamTransport",
+    "agent_loop",
+    "agent_loop_continue",
     "performers",
+    "run_agent_loop",
+    "run_agent_loop_continue",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "HttpcoreTransport":  # which brings httpcore with it
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .transports import HttpcoreTransport
+# What brings more with it than a client needs is imported on first use.
+_LATER = {
+    "HttpcoreTransport": ".transports",
+    **dict.fromkeys(
+        ("Agent", "AgentEvents", "agent_loop", "agent_loop_continue", "run_agent_loop", "run_agent_loop_continue"),
+        ".agent",
+    ),
+}
 
-    return HttpcoreTransport
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name], __name__), name)

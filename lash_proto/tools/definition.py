@@ -197,7 +197,9 @@ def tool(
 
 def tools_of(tools: Iterable[Any]) -> tuple[Tool[Any, Any], ...]:
     """Tools of tools and functions. ValueError where two have one name, and what `tool` raises."""
-    made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+    made: tuple[Tool[Any, Any], ...] = tuple(
+        cast("Tool[Any, Any]", each) if isinstance(each, Tool) else tool(each) for each in tools
+    )
     names = [each.name for each in made]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"two tools are called {min(twice)!r}")

@@ -521,10 +521,11 @@ class Turn:
             if not isinstance(turn.provider, ProviderHandle) or turn.model is UNSET:
                 raise TypeError("provider is a handle, with a model of its own")
             self.handle = turn.provider
-        if turn.model is not UNSET:
-            if not isinstance(turn.model, str | ModelSpec):
-                raise TypeError(f"a {type(turn.model).__name__} is no model")
-            self.model = self.handle.model(turn.model)
+        model: Any = turn.model
+        if model is not UNSET:
+            if not isinstance(model, str | ModelSpec):
+                raise TypeError(f"a {type(model).__name__} is no model")
+            self.model = self.handle.model(model)
             self._speak()
         if turn.tools is not UNSET:
             self.tools = tools_of(turn.tools)
