@@ -13,11 +13,11 @@ from attrs import define, evolve, field
 
 from lash_proto.effects import AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
-from lash_proto.happenings import Progressed
+from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import ImagePart, LlmRequest, Message, ProviderOptions, ReasoningLevel, TextPart, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
-from lash_proto.tools import Tool, ToolContext, ToolResult, tool
+from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tool
 from lash_proto.turn import (
     AgentEvent,
     AgentResult,
@@ -380,6 +380,10 @@ class AgentBase:
 
         context = ToolContext(effect.call.id, effect.attempt, lambda: cancel.cancelled, report)
         return self._tool_of(effect).run(effect.arguments, context)
+
+    @staticmethod
+    def _tool_raised(id: int, error: Exception) -> ToolReturned:
+        return ToolReturned(id, error_result(error))
 
     def _asked(self, effect: AskHost) -> Any:
         """The answer of the host's own function, which may have to be awaited."""
