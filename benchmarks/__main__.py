@@ -10,7 +10,7 @@ from pathlib import Path
 from .options import Options
 from .rounds import pin
 
-NAMES = ("decode", "arguments", "burst", "first_event", "paced", "memory", "imports", "encode")
+NAMES = ("decode", "arguments", "burst", "first_event", "paced", "memory", "imports", "encode", "loop")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -30,6 +30,7 @@ REQUIREMENTS = {
     "google": "google-genai==3.3.*",
     "litellm": "litellm==1.109.*",
     "pydantic-ai": "pydantic-ai-slim[openai]==2.68.*",
+    "openai-agents": "openai-agents==0.24.*",
     "aiohttp": "aiohttp==3.14.*",
     "httpx": "httpx==0.28.*",
     "lash": str(ROOT),  # as a user has it: without extras, and without what its own tests need
