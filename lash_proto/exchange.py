@@ -349,6 +349,7 @@ class Exchange:
             http.body,
             patience=None if None in limits else max(limit for limit in limits if limit is not None),
             tokens=self._tokens,
+            recordable=True,
         )
         self._queued = self._tokens is not None
         if not self._queued:

@@ -38,7 +38,7 @@ class WithSecrets(OneCall):
 
     def start(self, now: float) -> list[Any]:
         headers = (("authorization", Secret(f"Bearer {KEY}")), ("x-team", Secret("hunter2")))
-        return [CallHttp(1, "POST", f"{self.url}/v1/x?key=abc&alt=sse", headers, self.body)]
+        return [CallHttp(1, "POST", f"{self.url}/v1/x?key=abc&alt=sse", headers, self.body, recordable=True)]
 
 
 def calls(count: int) -> list[OneCall]:
@@ -130,7 +130,8 @@ class WithPlainSecrets(OneCall):
     """A call with keys that nobody called secret: in the query, and in a header that the caller set himself."""
 
     def start(self, now: float) -> list[Any]:
-        return [CallHttp(1, "POST", f"{self.url}/?key=pl%2Bn%2Fkey", (("X-API-Key", "local-key"),), self.body)]
+        headers = (("X-API-Key", "local-key"),)
+        return [CallHttp(1, "POST", f"{self.url}/?key=pl%2Bn%2Fkey", headers, self.body, recordable=True)]
 
 
 def test_a_recording_hides_keys_that_nobody_called_secret(world: str, tmp_path: Path) -> None:

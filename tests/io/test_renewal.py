@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from lash_io import CancelToken
+from lash_io.fixtures import load
 from lash_proto import AuthenticationError
 from lash_proto.providers import anthropic
 from lash_proto.values import Secret
 from tests.io.loopback import Server
 from tests.io.test_client import HELLO
-from tests.io.worlds import WORLDS, World
+from tests.io.worlds import WORLDS, World, twin
 from tests.toy_auth import ToyAuth
 
 REFUSED = (
@@ -53,6 +55,22 @@ def test_what_one_call_renewed_serves_the_next(world: World, bounded: bool) -> N
         texts, auth = world(scenario, handle, model="m")
         assert keys(server) == ["Bearer token-old", "refresh-1", "Bearer token-new", "Bearer token-new"]
     assert (texts, auth.token) == (["hello", "hello"], Secret("token-new"))
+
+
+def test_a_recording_has_the_calls_of_the_model_and_nothing_of_a_renewal(world: World, tmp_path: Path) -> None:
+    async def scenario(client: Any) -> Any:
+        return (await client.complete("Hi.")).text
+
+    with Server([REFUSED], [TOKEN], [HELLO]) as server:
+        handle = anthropic(base_url=server.url)
+        handle = evolve(handle, auth=ToyAuth(Secret("token-old"), url=f"{server.url}/token"))
+        io = twin(world.name)
+        recorder = io.RecordTransport(io.StreamTransport(), tmp_path)
+        assert world(scenario, handle, model="m", transport=recorder) == "hello"
+        assert len(server.requests) == 3
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert [fixture.status for fixture in load(tmp_path)] == [401, 200]
+    assert not any(token in data for data in written for token in (b"token-", b"refresh-"))
 
 
 def test_a_call_under_way_takes_what_another_renewed(world: World) -> None:
