@@ -5,8 +5,9 @@ next attempt, a hook of the host's (`_ask` is its id), or a child that renews th
 `wake_at`, so no driver needs a timer of its own kind.
 
 Decisions.
-- The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
-  it, because a server can ping for ever.
+- The idle deadline moves with every event, for one assignment, and with what the provider tells of its work and is no
+  event of ours (`Decoder.progress`: a search under way). Pings, comments and events that say nothing do not move it,
+  because a server can ping for ever.
 - After `decoder.ended` nothing that matters can follow, yet the body is read on for a moment: some servers send usage
   after `[DONE]`, and a body read to its end keeps its connection.
 - A body that breaks off after the dialect's own end has lost nothing: that is a success.
@@ -131,6 +132,7 @@ class Exchange:
     _spent: Spent = field(default=Spent(), init=False)
     _output: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
+    _progress: int = field(default=0, init=False)  # the decoder's, as far as it counted
     _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
     _status: int | None = field(default=None, init=False)
     _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
@@ -374,6 +376,7 @@ class Exchange:
         self._over = False
         self._status, self._headers = None, ()
         self._output = self._draining = False
+        self._progress = 0
         limit = self.request.options.get("connect_timeout", CONNECT_TIMEOUT)
         self._set_deadline(now, limit, "connect_timeout")
         return again
@@ -454,7 +457,9 @@ class Exchange:
             if self._draining:  # the answer is whole; what follows it cannot take it back
                 return [*self._drop(), *self._conclude(decoder, None, now)]
             return self._broken(error, [], now)
-        if events:
+        progress: int = getattr(decoder, "progress", 0)
+        if events or progress != self._progress:
+            self._progress = progress
             if not self._draining:
                 if self._is_thinking(events):
                     limit, self._deadline = self._reasoning_idle, "reasoning_idle_timeout"

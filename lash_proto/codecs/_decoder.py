@@ -72,6 +72,7 @@ class DialectDecoder:
     usage: LlmUsage | None = field(default=None, init=False)
     error: Failure | None = field(default=None, init=False)
     ended: bool = field(default=False, init=False)
+    progress: int = field(default=0, init=False)
     blocks: Blocks = field(init=False)
 
     _mode: _Mode = field(default="", init=False)
