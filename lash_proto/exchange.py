@@ -315,10 +315,11 @@ class Exchange:
         failure = self._why or renewed.failure
         if failure is None and renewal.refused and new == old:
             failure = self._failure  # the refusal stands
+        if new != old:
+            self.handle, self.auth = new, new.auth  # also where the call ends: who keeps it may not have heard of it
         if failure is not None:
             return self._end(self._with_failure(self._salvage(), self._without_keys(failure)))
         if new != old:
-            self.handle, self.auth = new, new.auth
             self.route = new.route_for(self.request, self.model)
         try:
             if self._attempt == 0 and new != old:

@@ -330,6 +330,45 @@ def test_a_newer_one_may_itself_be_about_to_expire() -> None:
     assert done.result.text == "Hello."
 
 
+def test_the_failure_of_another_call_is_this_ones_too() -> None:
+    spent = Failure("authentication", "sign in again")
+    done = call(REFUSED, handle=TINY, hooks=BOTH, host=lambda effect: (1.0, spent))
+    assert (done.result.error, done.took, len(done.calls)) == (spent, 1.0, 1)
+    soon = evolve(TINY, auth=SOON)
+    done = call(FINE, handle=soon, hooks=BOTH, host=lambda effect: (1.0, spent))
+    assert (sent(done), done.result.text) == ([(MINE, "Bearer token-old")], "Hello.")
+    assert call(handle=evolve(TINY, auth=NONE_YET), hooks=BOTH, host=lambda effect: (1.0, spent)).result.error == spent
+    assert call(handle=UNREADY, hooks=BOTH, host=lambda effect: (1.0, spent)).result.error == spent
+
+
+def test_the_host_is_told_where_there_is_none_and_why() -> None:
+    soon = evolve(TINY, auth=SOON)
+    done = call(SPENT, FINE, handle=soon, hooks=BOTH, host=lambda effect: (0.0, None))
+    spent = Failure("authentication", "sign in again: the refresh token is spent", status=400)
+    assert (asks(done), done.result.text) == ([(ON_RENEW, soon), (ON_RENEWED, spent)], "Hello.")
+    done = call(NOTHING, FINE, handle=soon, hooks=BOTH, host=lambda effect: (0.0, None))
+    assert (asks(done), done.result.text) == ([(ON_RENEW, soon), (ON_RENEWED, soon)], "Hello.")
+    done = call(REFUSED, SPENT, handle=TINY, hooks=BOTH, host=lambda effect: (0.0, None))
+    assert (asks(done)[1:], done.result.error) == ([(ON_RENEWED, spent)], spent)
+
+
+def test_the_end_of_a_cancelled_renewal_is_no_outcome_for_others() -> None:
+    done = call(REFUSED, Answer(head=None), handle=TINY, hooks=BOTH, host=lambda effect: (0.0, None), cancel_at=1.0)
+    assert ([name for name, _ in asks(done)], done.result.stop_reason) == ([ON_RENEW], "aborted")
+
+
+def test_what_was_got_is_there_also_where_the_host_was_not_told_in_time() -> None:
+    machine = exchange(handle=evolve(TINY, auth=SOON), hooks=(ON_RENEWED,))
+    machine.start(START)
+    machine.receive(HeadReceived(1, 200, PLAIN), START)
+    machine.receive(BodyReceived(1, b"token-new"), START)
+    (ask,) = machine.receive(BodyEnded(1), START)
+    outputs = machine.receive(Cancelled(), START)
+    assert (outputs[0], outputs[-1].result.stop_reason) == (Abort(ask.id), "aborted")
+    assert machine.handle is not None
+    assert machine.handle.auth == NEW
+
+
 def test_a_host_that_only_keeps_is_only_told() -> None:
     done = call(TOKEN, FINE, auth=SOON, hooks=(ON_RENEWED,))
     assert asks(done) == [(ON_RENEWED, Bare(NEW, Route(URL, Tiny())))]
@@ -374,7 +413,7 @@ def test_with_a_credential_that_is_fresh() -> None:
         ("https://eu.example/tiny", "Bearer token-new"),
     ]
     kept = call(TOKEN, PLACE, FINE, handle=evolve(UNREADY, auth=SOON), hooks=BOTH, host=lambda effect: (0.0, None))
-    assert [name for name, _ in asks(kept)] == [ON_RENEW, ON_RENEWED, ON_RENEWED]
+    assert [name for name, _ in asks(kept)] == [ON_RENEW, ON_RENEWED] * 2
 
 
 def test_where_there_is_nothing_to_do_the_call_goes_on_and_where_it_fails_the_call_ends() -> None:
