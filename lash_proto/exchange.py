@@ -661,7 +661,12 @@ class Exchange:
             headers = merge_headers(self.request.options.get("extra_headers") or {})
         words = [word for _, value in headers if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
-        return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
+        return evolve(
+            failure,
+            message=redact_text(failure.message, keys),
+            code=None if failure.code is None else redact_text(failure.code, keys),
+            raw=redact_json(failure.raw, keys),
+        )
 
     def _with_failure(self, response: LlmResponse, failure: Failure) -> LlmResponse:
         if response.error == failure:

@@ -860,12 +860,21 @@ def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger(
 
 def test_a_key_that_the_server_says_back_is_hidden() -> None:
     key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"))
-    said = b'{"error": {"message": "no such key: plainkey-9f8e7d", "param": ["Bearer plainkey-9f8e7d", 1]}}'
+    said = (
+        b'{"error": {"message": "no such key: plainkey-9f8e7d", "code": "no_plainkey-9f8e7d",'
+        b' "param": ["Bearer plainkey-9f8e7d", 1], "keys": {"plainkey-9f8e7d": false}}}'
+    )
     refusal = Answer([said], status=401, headers=(("content-type", "application/json"),))
     response = call(refusal, auth=key, extra_headers={"x-other": Secret("another-secret")}).result
     assert response.error is not None
     assert response.error.message == "no such key: ***"
-    assert response.error.raw == {"message": "no such key: ***", "param": ["Bearer ***", 1]}
+    assert response.error.raw == {
+        "message": "no such key: ***",
+        "code": "no_***",
+        "param": ["Bearer ***", 1],
+        "keys": {"***": False},
+    }
+    assert response.error.code == "no_***"
     assert "plainkey" not in repr(response)
 
 
