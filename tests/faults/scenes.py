@@ -207,7 +207,7 @@ def _slow(api: str) -> Iterator[Scene]:
     yield Scene(api, "endless-interim", [Repeat(b"HTTP/1.1 100 Go\r\n\r\n" * 99)], "", ("protocol", "timeout"),
                 options=first)  # fmt: skip
     page: list[Step] = [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))]
-    yield Scene(api, "endless-error-page", page, "", "server", options={"first_event_timeout": 8 * SHORT})
+    yield Scene(api, "endless-error-page", page, "", "server")
 
 
 # --- what is not what it says ----------------------------------------------------------------------------------------

@@ -356,6 +356,12 @@ def test_a_body_in_one_piece_gets_the_patience_of_a_reasoning_model() -> None:
     assert deadline(Answer(head=None), stream=False, first_event_timeout=None, total_timeout=999.0)[0] == 999.0
 
 
+def test_an_error_page_without_end_is_read_for_a_while_and_not_till_the_deadline() -> None:
+    page = Answer([b"<p>no" * 100_000] * 9, status=500, headers=(("content-type", "text/html"),), ending="hang")
+    done = call(page, max_retries=0)
+    assert (done.took, done.result.error.kind, done.result.error.status) == (1.0, "server", 500)
+
+
 def test_woken_too_early_nothing_happens() -> None:
     machine = exchange()
     machine.start(START)
