@@ -72,6 +72,7 @@ def test_one_that_ends_without_an_outcome_makes_room() -> None:
     assert keeper.receive(Left(1, OLD)) == [Answer(3, None)]
     assert keeper.receive(Left(1, OLD)) == []
     assert keeper.receive(Left(3)) == []
+    assert keeper.handle == OLD
     assert keeper.receive(Wanted(4, OLD)) == [Answer(4, None)]
 
 

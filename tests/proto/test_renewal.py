@@ -516,6 +516,10 @@ def test_a_renewal_is_a_machine_of_its_own() -> None:
     assert done.result == Renewed(evolve(TINY, auth=NEW))
     trace = [*done.trace, (done.now, Woke()), (done.now, Cancelled()), (done.now, HostAnswered(1, None))]
     assert check_machine(make, trace, now=START) == done.outputs
+    fresh = evolve(TINY, auth=LATER)
+    assert Renewal(fresh).start(START) == [Done(Renewed(fresh))]
+    with pytest.raises(MissingCredential, match="no token yet"):
+        Renewal(evolve(TINY, auth=ToyAuth(None, None))).start(START)
     machine = make()
     machine.start(START)
     assert (machine.wake_at, machine.receive(Woke(), START)) == (None, [])
