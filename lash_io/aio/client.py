@@ -58,6 +58,8 @@ class Client:
     calls of the client together, each attempt counting.
     """
 
+    _owned: DefaultTransport | None = None  # of the class, so that one that was never made can go in silence
+
     def __init__(
         self,
         provider: ProviderHandle | str,
@@ -78,7 +80,6 @@ class Client:
         cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        self._owned: DefaultTransport | None = None
         self._calls = Calls.of(_newer, provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
         self._clock = clock
         settings = {
