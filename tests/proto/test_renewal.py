@@ -156,6 +156,8 @@ def test_what_the_callers_own_header_brought_is_not_ours_to_renew() -> None:
     done = call(REFUSED, extra_headers={"Authorization": Secret("Bearer mine")})
     assert sent(done) == [(MINE, "Bearer mine")]
     assert done.result.error.status == 401
+    soon = call(FINE, auth=SOON, extra_headers={"Authorization": Secret("Bearer mine")})
+    assert sent(soon) == [(MINE, "Bearer mine")]
 
 
 # --- in time ---------------------------------------------------------------------------------------------------------
@@ -446,6 +448,11 @@ def test_the_body_is_shown_when_all_is_ready() -> None:
         AskHost,
         CallHttp,
     ]
+
+
+def test_the_body_that_the_host_gave_is_sent_again_with_the_new_credential() -> None:
+    done = call(REFUSED, TOKEN, FINE, handle=TINY, hooks=(ON_PAYLOAD,), host=lambda effect: (0.0, b"{}"))
+    assert [effect.body for effect in done.calls] == [b"{}", b"refresh-1", b"{}"]
 
 
 class Mute(Tiny):
