@@ -30,7 +30,10 @@ from .flights import News
 __all__ = ["Fixture", "Recording", "load"]
 
 # Cookies are credentials, and the rest say whose account it was.
-_PRIVATE = ("set-cookie", "cookie", "authorization", "proxy-", "x-api-key", "organization", "account", "user", "cf-ray")
+_PRIVATE = (
+    *("set-cookie", "cookie", "authorization", "proxy-", "x-api-key"),
+    *("organization", "project", "account", "user", "cf-ray"),
+)
 _FRAMING = (
     "content-length",
     "content-encoding",

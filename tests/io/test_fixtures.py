@@ -82,7 +82,9 @@ def test_a_folder_that_holds_no_fixture_is_a_mistake(tmp_path: Path) -> None:
 
 SCRIPT = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nSet-Cookie: session=1\r\nX-Request-Id: req-1\r\n"
-    b"OpenAI-Organization: acme\r\nX-Echo: " + KEY.encode() + b"\r\nContent-Length: 46\r\n\r\n"
+    b"OpenAI-Organization: acme\r\nOpenAI-Project: proj_1\r\nX-Echo: "
+    + KEY.encode()
+    + b"\r\nContent-Length: 46\r\n\r\n"
     b"data: " + KEY.encode() + b" \xff\r\n\r\n"
 )
 
