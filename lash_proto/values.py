@@ -159,6 +159,11 @@ def clean(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def shorten(text: str, limit: int) -> str:
+    """The text, or as many characters of it and how many there are."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
 def hold_surrogate(text: str) -> tuple[str, str]:
     """The text cleaned, less a trailing high surrogate whose other half the next piece may bring.
 
@@ -303,6 +308,7 @@ _TAGGED = (
     "models",
     "faux.script",
     "providers.handle",
+    "tools.results",
     "codecs.anthropic_messages.options",
     "codecs.google.options",
     "codecs.openai_completions.options",
