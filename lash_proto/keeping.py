@@ -82,10 +82,10 @@ class Keeper:
                     failure = outcome
                 else:
                     self.handle = outcome
-            case Left(id, handle):
-                if id == self._renewing and handle is not None:
-                    self.handle = handle
-                self._leave(id)
+            case _:  # Left
+                if happening.id == self._renewing and happening.handle is not None:
+                    self.handle = happening.handle
+                self._leave(happening.id)
         return self._answer(failure)
 
     def _leave(self, id: int) -> None:
