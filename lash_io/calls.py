@@ -28,7 +28,7 @@ from lash_proto.replies import LlmResponse
 from lash_proto.values import Secret
 
 from .cancel import CancelToken
-from .kept import Kept
+from .kept import Kept, Ticket
 from .keys import with_env_key
 from .pictures import PicturePrompt, image_request_of
 from .requests import Prompt, provider_of, request_of
@@ -80,7 +80,7 @@ class Calls:
     """What a client knows, from which its calls are made. `newer` is the twin's way to wait for what `kept` answers."""
 
     kept: Kept
-    newer: Callable[[Kept, int, ProviderHandle], Any]
+    newer: Callable[[Kept, Ticket, ProviderHandle], Any]
     model: str | ModelSpec | None
     options: ProviderOptions
     raise_errors: bool
@@ -91,7 +91,7 @@ class Calls:
     @classmethod
     def of(
         cls,
-        newer: Callable[[Kept, int, ProviderHandle], Any],
+        newer: Callable[[Kept, Ticket, ProviderHandle], Any],
         provider: ProviderHandle | str,
         model: str | ModelSpec | None,
         api_key: str | Secret | None,
@@ -162,7 +162,7 @@ class Calls:
 
         return Call(exchange, raise_errors, asked.cancel, answer, leave)
 
-    def _shared(self, ticket: int) -> dict[str, Callable[..., Any]]:
+    def _shared(self, ticket: Ticket) -> dict[str, Callable[..., Any]]:
         """The hooks by which a call shares the handle with others."""
         return {
             ON_RENEW: lambda handle, model: self.newer(self.kept, ticket, handle),

@@ -9,13 +9,23 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+from attrs import define
+
 from lash_proto.codec import Handle
 from lash_proto.failures import Failure
 from lash_proto.keeping import Keeper, Left, News, Told, Wanted
 from lash_proto.machine import Ids
 from lash_proto.providers import ProviderHandle
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "Ticket"]
+
+
+@define(eq=False)
+class Ticket:
+    """One call, which is `over` when it has left: what still runs of it in a thread asks for nothing any more."""
+
+    id: int
+    over: bool = False
 
 
 class Kept:
@@ -33,35 +43,39 @@ class Kept:
         """The handle as the latest of the calls left it."""
         return cast("ProviderHandle", self._keeper.handle)
 
-    def ticket(self) -> int:
-        """A number for one call."""
+    def ticket(self) -> Ticket:
+        """For one call."""
         with self._lock:
-            return self._ids.next()
+            return Ticket(self._ids.next())
 
-    def want(self, ticket: int, handle: ProviderHandle, call: Callable[[], object]) -> None:
+    def want(self, ticket: Ticket, handle: ProviderHandle, call: Callable[[], object]) -> None:
         """Wait for an answer. `call` is called, from any thread, when it is there, or when the call is over."""
         with self._lock:
-            self._waiting[ticket] = call
-            called = self._step(Wanted(ticket, handle))
+            if ticket.over:
+                called = [call]
+            else:
+                self._waiting[ticket.id] = call
+                called = self._step(Wanted(ticket.id, handle))
         _call(called)
 
-    def answer(self, ticket: int) -> Any:
+    def answer(self, ticket: Ticket) -> Any:
         """A newer handle, the Failure of another's attempt, or None, for one that was called."""
         with self._lock:
-            return self._answers.pop(ticket, None)
+            return self._answers.pop(ticket.id, None)
 
-    def tell(self, ticket: int, outcome: ProviderHandle | Failure) -> None:
+    def tell(self, ticket: Ticket, outcome: ProviderHandle | Failure) -> None:
         """What has come of a renewal."""
         with self._lock:
-            called = self._step(Told(ticket, outcome))
+            called = self._step(Told(ticket.id, outcome))
         _call(called)
 
-    def leave(self, ticket: int, handle: Handle | None) -> None:
+    def leave(self, ticket: Ticket, handle: Handle | None) -> None:
         """A call is over, and this is its handle. Twice does no harm."""
         with self._lock:
-            waits = self._waiting.pop(ticket, None)  # in a thread that nobody listens to any more
-            called = [*self._step(Left(ticket, handle)), *([] if waits is None else [waits])]
-            self._answers.pop(ticket, None)
+            ticket.over = True
+            waits = self._waiting.pop(ticket.id, None)  # in a thread that nobody listens to any more
+            called = [*self._step(Left(ticket.id, handle)), *([] if waits is None else [waits])]
+            self._answers.pop(ticket.id, None)
         _call(called)
 
     def _step(self, news: News) -> list[Callable[[], object]]:

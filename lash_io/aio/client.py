@@ -22,7 +22,7 @@ from lash_proto.values import Secret
 from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
 from ..choice import refuse_settings
-from ..kept import Kept
+from ..kept import Kept, Ticket
 from ..log import log_attempts, warn_unclosed
 from ..pictures import PicturePrompt
 from ..requests import Prompt
@@ -38,7 +38,7 @@ __all__ = ["Client", "Stream"]
 _log = logging.getLogger(__name__)
 
 
-async def _newer(kept: Kept, ticket: int, handle: ProviderHandle) -> Any:
+async def _newer(kept: Kept, ticket: Ticket, handle: ProviderHandle) -> Any:
     """For ON_RENEW: wait for another call that renews the handle, and hear what has come of it."""
     called = anyio.Event()
     kept.want(ticket, handle, partial(poster(), called.set))

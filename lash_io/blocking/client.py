@@ -20,7 +20,7 @@ from lash_proto.values import Secret
 from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
 from ..choice import refuse_settings
-from ..kept import Kept
+from ..kept import Kept, Ticket
 from ..log import log_attempts, warn_unclosed
 from ..pictures import PicturePrompt
 from ..requests import Prompt
@@ -35,7 +35,7 @@ __all__ = ["Client", "Stream"]
 _log = logging.getLogger(__name__)
 
 
-def _newer(kept: Kept, ticket: int, handle: ProviderHandle) -> Any:
+def _newer(kept: Kept, ticket: Ticket, handle: ProviderHandle) -> Any:
     """For ON_RENEW: wait for another call that renews the handle, and hear what has come of it."""
     called = threading.Event()
     kept.want(ticket, handle, called.set)

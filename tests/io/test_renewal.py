@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from lash_io import CancelToken
 from lash_io.fixtures import load
+from lash_io.kept import Kept
 from lash_proto import APITimeoutError, AuthenticationError
 from lash_proto.failures import Failure
 from lash_proto.providers import anthropic
@@ -239,3 +240,14 @@ def test_who_waits_can_be_ended_by_deadline_and_token(world: World) -> None:
     with Issuer(1, [hold, TOKEN_2]) as server:
         assert Crowd(world.name)([seen.hello, late, cancelled], server.handle(), model="m") == ["hello", None, None]
         assert (server.renewals, waiting(seen.client)) == ([b"refresh-1"], 0)
+
+
+def test_a_call_that_has_left_asks_for_nothing_any_more() -> None:
+    """Its thread may begin to run after that, and nobody would give back what it got."""
+    with Issuer(1) as server:
+        kept, called = Kept(server.handle()), list[str]()
+    gone, other = kept.ticket(), kept.ticket()
+    kept.leave(gone, kept.handle)
+    kept.want(gone, kept.handle, lambda: called.append("gone"))
+    kept.want(other, kept.handle, lambda: called.append("other"))
+    assert (called, kept.answer(gone), kept.answer(other)) == (["gone", "other"], None, None)
