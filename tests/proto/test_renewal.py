@@ -183,6 +183,12 @@ def test_where_that_fails_the_old_one_may_do_yet(answer: Any) -> None:
     assert done.result.text == "Hello."
 
 
+def test_and_a_place_is_made_ready_with_the_old_one() -> None:
+    done = call(SPENT, PLACE, FINE, handle=evolve(UNREADY, auth=SOON))
+    assert sent(done)[1:] == [(READY_URL, "Bearer token-old"), ("https://eu.example/tiny", "Bearer token-old")]
+    assert done.result.text == "Hello."
+
+
 def test_where_there_is_no_old_one_that_is_the_end() -> None:
     done = call(SPENT, auth=NONE_YET)
     assert done.result.error.message == "sign in again: the refresh token is spent"
