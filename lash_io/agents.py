@@ -46,7 +46,7 @@ from lash_proto.turn.progress import Progress
 from lash_proto.turn.queues import QueueMode
 from lash_proto.turn.results import MAX_TURNS
 
-from .calls import Calls
+from .calls import Asked, Calls, Hooks, Left
 from .cancel import CancelToken
 from .keys import with_env_key
 from .requests import Prompt, provider_of, refuse_unknown, request_of
@@ -169,6 +169,8 @@ class AgentBase:
             follow_up_mode=options.get("follow_up_mode", "one_at_a_time"),
         )
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
+        self._call_hooks: Hooks = {}
+        self._left: Left = lambda handle: None
         self._listeners: list[Listener] = []
         self._turn: Turn | None = None
         self._cancel: CancelToken | None = None
@@ -289,12 +291,13 @@ class AgentBase:
             raise
         return (), True
 
-    def _settings(self, handle: ProviderHandle) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         options = self._options
+        self._call_hooks, self._left = self._calls.hooks(self.provider, Asked(), ours=self._handle is None)
         bounds = {name: options[name] for name in ("max_tokens", "max_cost", "max_seconds") if name in options}
         return {
             "tools": self._tools,
-            "hooks": frozenset((*self._hooks, *self._calls.hooks(handle))),
+            "hooks": frozenset((*self._hooks, *self._call_hooks)),
             "queues": self._queues,
             "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
             "output": options.get("output"),
@@ -323,7 +326,7 @@ class AgentBase:
             sequential=self._options.get("tool_execution") == "sequential",
             seed=entropy(16),
             look=look,
-            **self._settings(handle),
+            **self._settings(),
         )
 
     def _restore(self, state: Any, answers: Mapping[Any, Any] | None, now: float) -> Turn:
@@ -333,7 +336,7 @@ class AgentBase:
             register_all()
             self._handle = with_env_key(from_spec(saved.provider))
         given = {int(id): answer for id, answer in (answers or {}).items()}
-        return Turn.resume(saved, self.provider, now, answers=given, **self._settings(self.provider))
+        return Turn.resume(saved, self.provider, now, answers=given, **self._settings())
 
     def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
         self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen()
@@ -349,6 +352,7 @@ class AgentBase:
         self._messages = turn.run.messages
         if self._handle is not None and turn.handle.kind == self._handle.kind:
             self._handle = turn.handle  # its credential may have been had anew
+        self._left(turn.handle)
         self._turn = self._cancel = None
         self._seen.pending = set()
 
@@ -391,7 +395,7 @@ class AgentBase:
         assert turn is not None
         if effect.name in self._hooks:
             return self._hooks[effect.name](effect.value)
-        return self._calls.hooks(turn.handle)[effect.name](effect.value, turn.model)
+        return self._call_hooks[effect.name](effect.value, turn.model)
 
     def _stream_of(self, effect: AskHost) -> Any:
         """The events of a model call that the host makes."""

@@ -119,13 +119,13 @@ def redact_text(text: str, known: Sequence[str] = ()) -> str:
 
 
 def redact_json(value: Json, known: Sequence[str] = ()) -> Json:
-    """The same for every string inside a JSON value."""
+    """The same for every string inside a JSON value, the names of its members too."""
     if isinstance(value, str):
         return redact_text(value, known)
     if isinstance(value, list):
         return [redact_json(item, known) for item in cast("list[Json]", value)]
     if isinstance(value, dict):
-        return {key: redact_json(item, known) for key, item in cast("JsonDict", value).items()}
+        return {redact_text(key, known): redact_json(item, known) for key, item in cast("JsonDict", value).items()}
     return value
 
 
