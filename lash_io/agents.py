@@ -14,19 +14,32 @@ from attrs import define, evolve, field
 from lash_proto.effects import AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import Progressed, ToolReturned
-from lash_proto.messages import ImagePart, LlmRequest, Message, ProviderOptions, ReasoningLevel, TextPart, UserMessage
+from lash_proto.messages import (
+    AssistantMessage,
+    ImagePart,
+    LlmRequest,
+    Message,
+    ProviderOptions,
+    ReasoningLevel,
+    TextPart,
+    UserMessage,
+)
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
 from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tool
 from lash_proto.turn import (
+    AgentEnd,
     AgentEvent,
-    AgentResult,
     Budget,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
     Paused,
     Queues,
     ToolExecutionEnd,
     ToolExecutionStart,
     Turn,
+    TurnEnd,
     TurnState,
 )
 from lash_proto.turn.context import check_continuable
@@ -42,6 +55,7 @@ from lash_proto.turn.hooks import (
     STREAM,
     TRANSFORM_CONTEXT,
 )
+from lash_proto.turn.model_call import PartialMessage
 from lash_proto.turn.progress import Progress
 from lash_proto.turn.queues import QueueMode
 from lash_proto.turn.results import MAX_TURNS
@@ -140,9 +154,11 @@ def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Messa
 
 @define
 class _Seen:
-    """What events have told of a run under way."""
+    """What events have told of a run under way: the machine itself may be further than its listeners have heard."""
 
     pending: set[str] = field(factory=set[str])
+    message: PartialMessage | None = None
+    heard: int = 0  # messages
     error: str | None = None
 
 
@@ -200,8 +216,11 @@ class AgentBase:
 
     @property
     def messages(self) -> list[Message]:
-        """The conversation. Of a run under way, as far as it has come."""
-        return self._messages if self._turn is None else self._turn.run.messages
+        """The conversation. Of a run under way, as far as its events have told of it: a list of its own."""
+        if self._turn is None:
+            return self._messages
+        run = self._turn.run
+        return run.messages[: len(run.messages) - (len(run.new) - self._seen.heard)]
 
     @messages.setter
     def messages(self, messages: Iterable[Message]) -> None:
@@ -214,9 +233,11 @@ class AgentBase:
         return self._turn is not None
 
     @property
-    def streaming_message(self) -> Message | None:
-        """The model's message as far as it has come; None while none is coming."""
-        return None if self._turn is None else self._turn.streaming_message
+    def streaming_message(self) -> AssistantMessage | None:
+        """The model's message as far as its events have told of it, put together when asked for; None while none is
+        coming."""
+        heard = self._seen.message
+        return None if heard is None else AssistantMessage(heard.content)
 
     @property
     def pending_tool_calls(self) -> frozenset[str]:
@@ -339,7 +360,7 @@ class AgentBase:
         return Turn.resume(saved, self.provider, now, answers=given, **self._settings())
 
     def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
-        self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen()
+        self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen(heard=len(turn.run.new))
         if cancel is not None:
             cancel.listen(self._cancel.cancel)
         return self._cancel
@@ -353,20 +374,30 @@ class AgentBase:
         if self._handle is not None and turn.handle.kind == self._handle.kind:
             self._handle = turn.handle  # its credential may have been had anew
         self._left(turn.handle)
-        self._turn = self._cancel = None
+        self._turn = self._cancel = self._seen.message = None
         self._seen.pending = set()
 
     def _note(self, event: AgentEvent) -> None:
         """What an event does to the state, before any listener hears of it."""
-        if isinstance(event, ToolExecutionStart):
-            self._seen.pending.add(event.call_id)
-        elif isinstance(event, ToolExecutionEnd):
-            self._seen.pending.discard(event.call_id)
-
-    def _conclude(self, result: AgentResult | Paused) -> AgentResult | Paused:
-        if isinstance(result, AgentResult) and result.error is not None and result.reason != "aborted":
-            self._seen.error = result.error.message
-        return result
+        seen = self._seen
+        match event:
+            case MessageStart(AssistantMessage()):
+                seen.message = PartialMessage()
+            case MessageUpdate(update) if seen.message is not None:
+                seen.message.add(update)
+            case MessageEnd():
+                seen.message, seen.heard = None, seen.heard + 1
+            case ToolExecutionStart(id):
+                seen.pending.add(id)
+            case ToolExecutionEnd(id):
+                seen.pending.discard(id)
+            case TurnEnd(message) if message.stop_reason != "aborted":
+                seen.error = None if message.error is None else message.error.message
+            case AgentEnd() if self._turn is not None:  # it may have failed between turns
+                run = self._turn.run
+                seen.error = None if run.error is None or run.reason == "aborted" else run.error.message
+            case _:
+                pass
 
     # --- what a run asks for ---------------------------------------------------------------------------------------
 

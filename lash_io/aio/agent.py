@@ -115,7 +115,7 @@ class Agent(AgentBase):
             async with run:
                 async for event in run:
                     await self._tell(event)
-                return self._conclude(run.result)
+                return run.result
         finally:
             run.abandon()
             self._leave(cancel)

@@ -249,8 +249,9 @@ class Run(Generic[R]):
                 return Cancelled()
             if self._told:
                 return self._told.popleft()
-            if wake_at is not None and wake_at <= self._now and is_due(wake_at, self._now, self._back, quiet):
-                return Woke()
+            if wake_at is not None and wake_at <= self._now:
+                if not flights or is_due(wake_at, self._now, self._back, quiet):
+                    return Woke()
             if self._held is not None:
                 happening, self._held = self._held, None
             elif self._inbox is not None:
@@ -270,8 +271,10 @@ class Run(Generic[R]):
             if happening is None:
                 quiet = True
                 self._now = self._clock.now()
-            elif self._told:
-                self._held = happening  # it may be the end of what was told on: that comes first
+            elif self._told or (self._cancel is not None and self._cancel.cancelled and not self._cancelled):
+                self._held = (
+                    happening  # it may be the end of what was told on, or what the interrupt left: these come first
+                )
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]

@@ -108,7 +108,7 @@ class Agent(AgentBase):
             with run:
                 for event in run:
                     self._tell(event)
-                return self._conclude(run.result)
+                return run.result
         finally:
             run.abandon()
             with self._idle:

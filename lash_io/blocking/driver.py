@@ -228,8 +228,9 @@ class Run(Generic[R]):
                 return Cancelled()
             if self._told:
                 return self._told.popleft()
-            if wake_at is not None and wake_at <= self._now and is_due(wake_at, self._now, self._back, quiet):
-                return Woke()
+            if wake_at is not None and wake_at <= self._now:
+                if not flights or is_due(wake_at, self._now, self._back, quiet):
+                    return Woke()
             if self._held is not None:
                 happening, self._held = self._held, None
             elif self._inbox is not None:

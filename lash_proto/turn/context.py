@@ -22,11 +22,12 @@ class BadAnswer(ValueError):
 
 
 def check_continuable(messages: Sequence[Message]) -> None:
-    """Raise ValueError where there is nothing for a model to answer."""
-    last = next((message for message in reversed(messages) if not isinstance(message, CustomMessage)), None)
-    if last is None:
+    """Raise ValueError where there is nothing for a model to answer. A turn that failed is no answer: what it was to
+    answer may be asked again."""
+    told = without_failed(messages)
+    if not told:
         raise ValueError("there is no message to go on from: prompt it with one")
-    if isinstance(last, AssistantMessage):
+    if isinstance(told[-1], AssistantMessage):
         raise ValueError("the last message is the model's own: prompt, steer or follow up with one it can answer")
 
 

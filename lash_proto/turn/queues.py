@@ -65,6 +65,11 @@ class Queues:
         """What is to be said now that the model is done."""
         return _take(self.follow_ups, self.follow_up_mode)
 
+    def handed_over(self) -> Queues:
+        """All that waits, in queues of its own; what is said from now on waits here."""
+        waiting = [_take(queue, "all") for queue in (self.steering, self.follow_ups)]
+        return Queues(*waiting, self.steering_mode, self.follow_up_mode)
+
     def clear(self) -> None:
         """Forget what waits."""
         self.steering.clear()

@@ -2,11 +2,13 @@
 
 It waits for one step at a time, and its phase says for which: the host's word on what the model is told (`transform`,
 `convert`), the model (`call`, a ModelTurn), its tools (`tools`, a Batch), the host's word on what follows (`overflow`,
-`stop`, `prepare`), or the keeping of the last state (`end`).
+`stop`, `prepare`), the keeping of the last state (`end`), or no more than that all events have been heard (`opened`,
+`between`).
 
 Decisions.
 - One turn is one model call and the tools it asks for. What is said to the model goes in between turns, so a message
-  that steers waits until the tools of the turn have ended.
+  that steers waits until the tools of the turn have ended. Before the queues are looked into it asks to be woken at
+  once: who hears of a turn's end and then has something to say is heard in this run, and not in the next.
 - The conversation keeps all that was said. Turns that failed or were aborted stay in it and are left out of what the
   model is told, with the results of their calls; providers refuse half a turn. What another model said is handed off.
 - Where somebody listens for SAVE, nothing that costs anything begins before the state that says so is kept: no model
@@ -37,7 +39,7 @@ from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
 from ..replies import Attempt, LlmResponse
 from ..schema import output_of
-from ..tools import Tool
+from ..tools import Tool, tool
 from ..values import UNSET
 from .batch import Batch
 from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
@@ -61,6 +63,14 @@ from .state import Paused, TurnState, Waiting
 
 _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
+
+
+def _distinct(tools: Iterable[Any]) -> tuple[Tool[Any, Any], ...]:
+    made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+    names = [each.name for each in made]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two tools are called {min(twice)!r}")
+    return made
 
 
 def _progress(run: Progress | Iterable[Message]) -> Progress:
@@ -104,13 +114,12 @@ class Turn:
     _batch: Batch | None = field(default=None, init=False)
     _transformed: tuple[Message, ...] | None = field(default=None, init=False)
     _told: Told | None = field(default=None, init=False)
+    _look_at: float | None = field(default=None, init=False)  # when the queues are looked into
 
     def __attrs_post_init__(self) -> None:
         if self.budget.max_cost is not None and self.model.prices is None:
             raise ValueError("max_cost needs the model's prices: handle.model(id, prices=...)")
-        names = [tool.name for tool in self.tools]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two tools are called {min(twice)!r}")
+        self.tools = _distinct(self.tools)
         self.request = evolve(self.request, messages=(), output=output_of(self.output) or self.request.output)
 
     # --- the machine -----------------------------------------------------------------------------------------------
@@ -120,7 +129,11 @@ class Turn:
         """When a deadline passes: of the model call, of a tool, or of the whole run."""
         if self.run.phase in ("new", "end", "done"):
             return None
-        times = [self._total_at, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
+        times = [
+            self._look_at,
+            self._total_at,
+            *(each.wake_at for each in (self._child, self._batch) if each is not None),
+        ]
         return min((at for at in times if at is not None), default=None)
 
     def start(self, now: float) -> list[Any]:
@@ -131,9 +144,9 @@ class Turn:
             return self.restart(now)
         if not self.prompts:
             check_continuable(run.messages)
-        run.began_at = now
-        run.pending = [*self.prompts, *(self.queues.take_steering() if self.look else ())]
-        return [AgentStart(), *self._begin(now)]
+        run.began_at, run.pending = now, list(self.prompts)
+        opening = [AgentStart(), TurnStart(), *run.say_pending()]
+        return opening + (self._await_listeners("opened", now) if self.look else self._ask_context(now))
 
     def receive(self, happening: Happening, now: float) -> list[Any]:
         """What follows. Raises LocalProtocolError for a happening that answers no effect of this machine."""
@@ -169,6 +182,8 @@ class Turn:
             return self._call_again(now)
         if run.phase in _ANSWERS:
             return self._ask_again(now)
+        if run.phase in ("opened", "between"):
+            return self._await_listeners(run.phase, now)
         return self._close() if run.phase == "end" else []
 
     @property
@@ -299,6 +314,7 @@ class Turn:
                 assert self._batch is not None
                 return self._batch.launch(now)
             case "pause":
+                self.queues = self.queues.handed_over()
                 paused = Paused(self._waiting(), self.state(now).to_json())
                 self.run.phase, self._batch = "done", None
                 return [Done(paused)]
@@ -306,6 +322,19 @@ class Turn:
                 return self._close()
             case _:
                 return []
+
+    # --- the queues ------------------------------------------------------------------------------------------------
+
+    def _await_listeners(self, phase: str, now: float) -> list[Any]:
+        self.run.phase, self._look_at = phase, now
+        return []
+
+    def _look_into_queues(self, now: float) -> list[Any]:
+        self._look_at = None
+        if self.run.phase == "between":
+            return self._next(now)
+        self.run.pending = self.queues.take_steering()
+        return [*self.run.say_pending(), *self._ask_context(now)]
 
     # --- what the model is told ------------------------------------------------------------------------------------
 
@@ -332,7 +361,8 @@ class Turn:
 
     def _ask_conversion(self, now: float) -> list[Any]:
         if CONVERT_TO_LLM in self.hooks:
-            return self._ask("convert", self._transformed or tuple(self.run.messages))
+            told = tuple(self.run.messages) if self._transformed is None else self._transformed
+            return self._ask("convert", told)
         return self._answered_convert(None, now)
 
     def _answered_convert(self, value: Any, now: float) -> list[Any]:
@@ -400,21 +430,21 @@ class Turn:
             run.phase, self._batch = "tools", batch
             batch.messages = tuple(run.messages[:-1])
             return outputs + self._work([], now)
-        if message.stop_reason == "pause":
-            run.more = True
-        elif self.output is not None and message.stop_reason == "stop":
-            self._hold_to_output(message)
+        run.more = message.stop_reason == "pause"
         return outputs + self._after_turn(now)
 
-    def _hold_to_output(self, message: AssistantMessage) -> None:
+    def _mend(self) -> list[Message]:
+        """What the model is told of an answer that is not in the form asked for."""
+        run = self.run
+        assert run.message is not None
+        if self.output is None or run.message.stop_reason != "stop" or run.mends == _MENDS:
+            return []
         try:
-            output_in(message, self.output)
+            output_in(run.message, self.output)
         except OutputError as error:
-            if self.run.mends < _MENDS:
-                self.run.mends += 1
-                self.run.pending.append(
-                    UserMessage(f"That answer is not in the form asked for: {error}. Give it again, in that form.")
-                )
+            run.mends += 1
+            return [UserMessage(f"That answer is not in the form asked for: {error}. Give it again, in that form.")]
+        return []
 
     # --- its tools -------------------------------------------------------------------------------------------------
 
@@ -456,7 +486,7 @@ class Turn:
         ended = self._end_turn()
         if SHOULD_STOP in self.hooks:
             return ended + self._ask("stop", self._context())
-        return ended + self._next(now)
+        return ended + self._await_listeners("between", now)
 
     def _answered_stop(self, value: Any, now: float) -> list[Any]:
         return self._finish("stopped", None, now) if value else self._next(now)
@@ -474,14 +504,15 @@ class Turn:
         """Another turn, or the end."""
         run = self.run
         terminated = self._batch is not None and self._batch.terminates
-        if not run.more and not run.pending and not self.queues:
+        mend = self._mend()
+        if not run.more and not mend and not self.queues:
             return self._finish("terminated" if terminated else "done", None, now)
         spent = self.budget.spent(run.turns, run.usage, run.cost)
         if spent is not None:
             return self._finish(spent, None, now)
         steering = self.queues.take_steering()
         run.looked = bool(steering)
-        run.pending += steering
+        run.pending = [*mend, *steering]
         if not run.more and not run.pending:
             run.pending += self.queues.take_follow_ups()
         if PREPARE_NEXT_TURN in self.hooks:
@@ -502,11 +533,15 @@ class Turn:
 
     def _change(self, turn: NextTurn) -> None:
         if turn.provider is not UNSET:
+            if not isinstance(turn.provider, ProviderHandle) or turn.model is UNSET:
+                raise TypeError("provider is a handle, with a model of its own")
             self.handle = turn.provider
         if turn.model is not UNSET:
+            if not isinstance(turn.model, str | ModelSpec):
+                raise TypeError(f"a {type(turn.model).__name__} is no model")
             self.model = self.handle.model(turn.model)
         if turn.tools is not UNSET:
-            self.tools = tuple(turn.tools)
+            self.tools = _distinct(turn.tools)
         if turn.messages is not UNSET:
             self.run.messages, self._told = list(messages_in(PREPARE_NEXT_TURN, turn.messages)), None
         if turn.system is not UNSET:
@@ -541,6 +576,8 @@ class Turn:
         if self.run.phase not in ("end", "done") and total is not None and now >= total:
             failure = Failure("timeout", f"the run took longer than its max_seconds ({self.budget.max_seconds:g})")
             return self._stop(now, "max_seconds", failure)
+        if self._look_at is not None:
+            return self._look_into_queues(now)
         if self._child is not None:
             return self._heard(self._child.receive(Woke(), now), now)
         if self._batch is not None and (outputs := self._batch.wake(now)):
@@ -555,10 +592,10 @@ class Turn:
         question = None if run.later else run.question
         outputs: list[Any] = [Abort(id) for id in (question, self._saving) if id is not None]
         run.question, run.later, run.reason, run.error = None, False, reason, failure
-        self._saving, self._stale, self._then = None, False, None
+        self._saving, self._stale, self._then, self._look_at = None, False, None, None
         if self._child is not None:
             return outputs + self._heard(self._child.receive(Cancelled(), now), now)
-        if run.phase in ("stop", "prepare", "overflow"):
+        if run.phase in ("stop", "prepare", "overflow", "between"):
             return outputs + self._finish(reason, failure, now)
         if self._batch is not None:
             outputs += self._batch.abort()

@@ -155,3 +155,33 @@ class ColouredStream:
 async def recoloured(iterator: Iterator[Any]) -> AsyncIterator[Any]:
     for item in iterator:
         yield item
+
+
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+
+class ColouredAgent:
+    """A blocking agent in the clothes of an asynchronous one."""
+
+    _agent: Any
+
+    def __init__(self, agent: Any) -> None:
+        object.__setattr__(self, "_agent", agent)
+
+    async def prompt(self, *args: Any, **settings: Any) -> Any:
+        return self._agent.prompt(*args, **settings)
+
+    async def continue_run(self, **settings: Any) -> Any:
+        return self._agent.continue_run(**settings)
+
+    async def resume(self, *args: Any, **settings: Any) -> Any:
+        return self._agent.resume(*args, **settings)
+
+    async def wait_for_idle(self) -> Any:
+        return self._agent.wait_for_idle()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._agent, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._agent, name, value)
