@@ -15,7 +15,7 @@ from typing import Any
 from lash_io import AsyncAgent
 from lash_proto import AssistantMessage, LlmResponse, ResponseEnd, TextPart, ToolCallPart, UserMessage
 from lash_proto.effects import AskHost, RunTool
-from lash_proto.happenings import HostAnswered, ToolReturned
+from lash_proto.happenings import Happening, HostAnswered, ToolReturned, Woke
 from lash_proto.machine import Done
 from lash_proto.providers import faux
 from lash_proto.tools import Tool, tool
@@ -56,13 +56,15 @@ def run_turn(said: int, tools: tuple[Tool[Any, Any], ...] = (add,)) -> None:
     turn = Turn(
         HANDLE, MODEL, before, (UserMessage("go"),), tools=tools, hooks=frozenset((STREAM,)), budget=Budget(None)
     )
-    outputs = turn.start(0.0)
-    for step in range(STEPS + 1):
-        ask = next(output for output in outputs if isinstance(output, AskHost))
-        outputs = turn.receive(HostAnswered(ask.id, scripted(step)), 0.0)
-        for call in [output for output in outputs if isinstance(output, RunTool)]:
-            outputs = turn.receive(ToolReturned(call.id, add(**call.arguments)), 0.0)
-    assert isinstance(outputs[-1], Done)
+    outputs, step = turn.start(0.0), 0
+    while not outputs or not isinstance(outputs[-1], Done):
+        happening: Happening = Woke()  # the turn waits for the listeners of its events, and for nothing else
+        for output in outputs:
+            if isinstance(output, AskHost):
+                happening, step = HostAnswered(output.id, scripted(step)), step + 1
+            elif isinstance(output, RunTool):
+                happening = ToolReturned(output.id, add(**output.arguments))
+        outputs = turn.receive(happening, 0.0)
 
 
 @tool
