@@ -17,6 +17,7 @@ from lash_proto import AssistantMessage, LlmResponse, ResponseEnd, TextPart, Too
 from lash_proto.effects import AskHost, RunTool
 from lash_proto.happenings import Happening, HostAnswered, ToolReturned, Woke
 from lash_proto.machine import Done
+from lash_proto.messages import Message
 from lash_proto.providers import faux
 from lash_proto.tools import Tool, tool
 from lash_proto.turn import Budget, Turn
@@ -52,7 +53,7 @@ def scripted(step: int, name: str = "add") -> LlmResponse:
 
 def run_turn(said: int, tools: tuple[Tool[Any, Any], ...] = (add,)) -> None:
     """A run, driven by hand, as a driver would."""
-    before = [UserMessage("x" * 40), AssistantMessage("y" * 40)] * (said // 2)
+    before: list[Message] = [UserMessage("x" * 40), AssistantMessage("y" * 40)] * (said // 2)
     turn = Turn(
         HANDLE, MODEL, before, (UserMessage("go"),), tools=tools, hooks=frozenset((STREAM,)), budget=Budget(None)
     )

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from .peers import work
@@ -26,50 +27,39 @@ def add(a: int, b: int) -> int:
 
 
 def pydantic_ai(steps: int) -> Callable[[], Any]:
-    from pydantic_ai import Agent
-    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
-    from pydantic_ai.models.function import FunctionModel
-    from pydantic_ai.usage import UsageLimits
+    ai, said = import_module("pydantic_ai"), import_module("pydantic_ai.messages")
 
     def answer(messages: list[Any], info: Any) -> Any:
         step = len(messages) // 2
-        if step == steps:
-            return ModelResponse(parts=[TextPart("done")])
-        return ModelResponse(parts=[ToolCallPart("add", CALL, f"call_{step}")])
+        part = said.TextPart("done") if step == steps else said.ToolCallPart("add", CALL, f"call_{step}")
+        return said.ModelResponse(parts=[part])
 
-    agent = Agent(FunctionModel(answer), tools=[add])
-    limits = UsageLimits(request_limit=None)
+    agent = ai.Agent(import_module("pydantic_ai.models.function").FunctionModel(answer), tools=[add])
+    limits = import_module("pydantic_ai.usage").UsageLimits(request_limit=None)
     return lambda: agent.run("go", usage_limits=limits)
 
 
 def openai_agents(steps: int) -> Callable[[], Any]:
-    import agents
-    from agents.items import ModelResponse
-    from agents.usage import Usage
-    from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
-
+    agents, said = import_module("agents"), import_module("openai.types.responses")
+    response, usage = import_module("agents.items").ModelResponse, import_module("agents.usage").Usage
     agents.set_tracing_disabled(True)
 
-    class Scripted(agents.Model):
-        def __init__(self) -> None:
-            self.step = 0
+    async def answer(model: Any, *args: Any, **settings: Any) -> Any:
+        step, model.step = model.step, model.step + 1
+        item: Any = said.ResponseFunctionToolCall(
+            arguments=CALL, call_id=f"call_{step}", name="add", type="function_call"
+        )
+        if step == steps:
+            text = said.ResponseOutputText(annotations=[], text="done", type="output_text", logprobs=[])
+            item = said.ResponseOutputMessage(
+                id="m", content=[text], role="assistant", status="completed", type="message"
+            )
+        return response([item], usage(), None)
 
-        async def get_response(self, *args: Any, **kwargs: Any) -> Any:
-            step, self.step = self.step, self.step + 1
-            if step == steps:
-                text = ResponseOutputText(annotations=[], text="done", type="output_text", logprobs=[])
-                message = ResponseOutputMessage(
-                    id="m", content=[text], role="assistant", status="completed", type="message"
-                )
-                return ModelResponse([message], Usage(), None)
-            call = ResponseFunctionToolCall(arguments=CALL, call_id=f"call_{step}", name="add", type="function_call")
-            return ModelResponse([call], Usage(), None)
-
-        def stream_response(self, *args: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError
+    scripted = type("Scripted", (agents.Model,), {"step": 0, "get_response": answer, "stream_response": None})
 
     def once() -> Any:
-        agent = agents.Agent(name="a", model=Scripted(), tools=[agents.function_tool(add)])
+        agent = agents.Agent(name="a", model=scripted(), tools=[agents.function_tool(add)])
         return agents.Runner.run(agent, "go", max_turns=steps + 2)
 
     return once
