@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from lash_proto.effects import AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
-from lash_proto.happenings import Progressed
+from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import (
     AssistantMessage,
     ImagePart,
@@ -27,7 +27,7 @@ from lash_proto.messages import (
 )
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
-from lash_proto.tools import Tool, ToolContext, ToolResult, tools_of
+from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tools_of
 from lash_proto.turn import (
     AgentEnd,
     AgentEvent,
@@ -61,7 +61,7 @@ from lash_proto.turn.progress import Progress
 from lash_proto.turn.queues import QueueMode
 from lash_proto.turn.results import MAX_TURNS
 
-from .calls import Calls
+from .calls import Asked, Calls, Hooks, Left
 from .cancel import CancelToken
 from .keys import with_env_key
 from .requests import Prompt, provider_of, refuse_unknown, request_of
@@ -198,6 +198,8 @@ class AgentBase:
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
         for name, hook in self._hooks.items():
             self._refuse_async(f"the hook {name}", is_async(hook))
+        self._call_hooks: Hooks = {}
+        self._left: Left = lambda handle: None
         self._listeners: list[Listener] = []
         self._turn: Turn | None = None
         self._cancel: CancelToken | None = None
@@ -331,12 +333,13 @@ class AgentBase:
             raise
         return (), True
 
-    def _settings(self, handle: ProviderHandle) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         options = self._options
+        self._call_hooks, self._left = self._calls.hooks(self.provider, Asked(), ours=self._handle is None)
         bounds = {name: options[name] for name in ("max_tokens", "max_cost", "max_seconds") if name in options}
         return {
             "tools": self._tools,
-            "hooks": frozenset((*self._hooks, *self._calls.hooks(handle))),
+            "hooks": frozenset((*self._hooks, *self._call_hooks)),
             "queues": self._queues,
             "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
             "output": options.get("output"),
@@ -365,7 +368,7 @@ class AgentBase:
             sequential=self._options.get("tool_execution") == "sequential",
             seed=entropy(16),
             look=look,
-            **self._settings(handle),
+            **self._settings(),
         )
 
     def _restore(self, state: Any, answers: Mapping[Any, Any] | None, now: float) -> Turn:
@@ -375,7 +378,7 @@ class AgentBase:
             register_all()
             self._handle = with_env_key(from_spec(saved.provider))
         given = {int(id): answer for id, answer in (answers or {}).items()}
-        return Turn.resume(saved, self.provider, now, answers=given, **self._settings(self.provider))
+        return Turn.resume(saved, self.provider, now, answers=given, **self._settings())
 
     def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
         self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen(heard=len(turn.run.new))
@@ -391,6 +394,7 @@ class AgentBase:
         self._messages = turn.run.messages
         if self._handle is not None and turn.handle.kind == self._handle.kind:
             self._handle = turn.handle  # its credential may have been had anew
+        self._left(turn.handle)
         self._turn = self._cancel = self._seen.message = None
         self._seen.pending = set()
 
@@ -433,13 +437,17 @@ class AgentBase:
         context = ToolContext(effect.call.id, effect.attempt, lambda: cancel.cancelled, report)
         return self._tool_of(effect).run(effect.arguments, context)
 
+    @staticmethod
+    def _tool_raised(id: int, error: Exception) -> ToolReturned:
+        return ToolReturned(id, error_result(error))
+
     def _asked(self, effect: AskHost) -> Any:
         """The answer of the host's own function, which may have to be awaited."""
         turn = self._turn
         assert turn is not None
         if effect.name in self._hooks:
             return self._hooks[effect.name](effect.value)
-        return self._calls.hooks(turn.handle)[effect.name](effect.value, turn.model)
+        return self._call_hooks[effect.name](effect.value, turn.model)
 
     def _stream_of(self, effect: AskHost) -> Any:
         """The events of a model call that the host makes."""

@@ -91,8 +91,7 @@ class Agent(AgentBase):
         return await self._run(self._restore(state, answers, self._client._clock.now()), cancel)
 
     async def wait_for_idle(self, timeout: float | None = None) -> bool:
-        """Wait until no run is under way, at most so many seconds; whether that is so. In the loop that it runs in, and
-        not from a listener or tool."""
+        """Wait until no run is under way, at most so many seconds; whether that is so. Not from a listener or tool."""
         with anyio.move_on_after(timeout):
             while (idle := self._idle) is not None:
                 await idle.wait()
@@ -107,7 +106,9 @@ class Agent(AgentBase):
 
         table = self._client._performers | performers(ask_host=ask_host)
         # An async tool is awaited in a task of this loop; any other would hold the loop up.
-        table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned, not self._tool_of(effect).is_async)
+        table[RunTool] = lambda effect: Function(
+            effect, run_tool, ToolReturned, not self._tool_of(effect).is_async, self._tool_raised
+        )
         own = self._enter(turn, cancel)
         idle = self._idle = anyio.Event()
         run: Run[AgentResult | Paused] = Run(turn, table, clock=self._client._clock, cancel=own)

@@ -392,12 +392,18 @@ class Function:
     bounded = False
 
     def __init__(
-        self, effect: Any, function: Callable[[Any], Any], answer: Callable[[int, Any], News], threaded: bool
+        self,
+        effect: Any,
+        function: Callable[[Any], Any],
+        answer: Callable[[int, Any], News],
+        threaded: bool,
+        failed: Callable[[int, Exception], News] = broken,
     ) -> None:
         self._effect = effect
         self._function = function
         self._answer = answer
         self._threaded = threaded
+        self._failed = failed
 
     async def receive(self, until: float | None) -> News:
         try:
@@ -409,7 +415,7 @@ class Function:
                 value = await value
             return self._answer(self._effect.id, value)
         except Exception as error:
-            return broken(self._effect.id, error)
+            return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""lash for blocking code: client, driver and transports."""
+"""lash for blocking code: client, agent, driver and transports."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     )
     from .transports import HttpcoreTransport
 
+_WHERE = {
+    "Agent": ".agent",
+    "AgentEvents": ".agent",
+    "HttpcoreTransport": ".transports",  # which brings httpcore with it
+    "agent_loop": ".agent",
+    "agent_loop_continue": ".agent",
+    "run_agent_loop": ".agent",
+    "run_agent_loop_continue": ".agent",
+}
+
 __all__ = [
     "Agent",
     "AgentEvents",
@@ -48,17 +58,8 @@ __all__ = [
 ]
 
 
-# What brings more with it than a client needs is imported on first use.
-_LATER = {
-    "HttpcoreTransport": ".transports",
-    **dict.fromkeys(
-        ("Agent", "AgentEvents", "agent_loop", "agent_loop_continue", "run_agent_loop", "run_agent_loop_continue"),
-        ".agent",
-    ),
-}
-
-
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name], __name__), name)
+    value = globals()[name] = getattr(import_module(_WHERE[name], __name__), name)
+    return value

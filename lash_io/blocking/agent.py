@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from lash_proto.effects import AskHost, RunTool
-from lash_proto.happenings import Progressed
+from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import ImagePart, Message
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle
@@ -24,7 +24,7 @@ from ..agents import AgentBase, AgentOptions, Listener, messages_of
 from ..cancel import CancelToken
 from ..requests import Prompt
 from .client import Client
-from .driver import Run, performers
+from .driver import Function, Run, performers
 
 __all__ = ["Agent", "AgentEvents", "agent_loop", "agent_loop_continue", "run_agent_loop", "run_agent_loop_continue"]
 
@@ -102,7 +102,8 @@ class Agent(AgentBase):
         def ask_host(effect: AskHost) -> Any:
             return self._stream(effect, run) if effect.name == STREAM else _answered(self._asked(effect))
 
-        table = self._client._performers | performers(run_tool=run_tool, ask_host=ask_host)
+        table = self._client._performers | performers(ask_host=ask_host)
+        table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned, self._tool_raised)
         with self._idle:  # two threads may have come so far
             self._refuse_while_running("begin another")
             own = self._enter(turn, cancel)

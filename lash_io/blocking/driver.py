@@ -356,16 +356,23 @@ class Function:
 
     bounded = False
 
-    def __init__(self, effect: Any, function: Callable[[Any], Any], answer: Callable[[int, Any], News]) -> None:
+    def __init__(
+        self,
+        effect: Any,
+        function: Callable[[Any], Any],
+        answer: Callable[[int, Any], News],
+        failed: Callable[[int, Exception], News] = broken,
+    ) -> None:
         self._effect = effect
         self._function = function
         self._answer = answer
+        self._failed = failed
 
     def receive(self, until: float | None) -> News:
         try:
             return self._answer(self._effect.id, self._function(self._effect))
         except Exception as error:
-            return broken(self._effect.id, error)
+            return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:
         pass

@@ -24,10 +24,10 @@ Decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from attrs import define, evolve, field, fields
+from attrs import define, evolve, field, fields, setters
 
 from ..effects import Abort, AskHost
 from ..errors import OutputError
@@ -42,7 +42,7 @@ from ..schema import output_of
 from ..tools import Tool, tools_of
 from ..values import UNSET
 from .batch import Batch
-from .context import BadAnswer, check_continuable, fitted, is_too_long, messages_in
+from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
 from .events import AgentEnd, AgentStart, MessageEnd, MessageStart, TurnEnd, TurnStart
 from .hooks import (
     CONVERT_TO_LLM,
@@ -69,7 +69,8 @@ def _progress(run: Progress | Iterable[Message]) -> Progress:
     return run if isinstance(run, Progress) else Progress(run)
 
 
-@define
+# A converter is for what callers give; run on each change it would cost more than the change.
+@define(on_setattr=setters.NO_OP)
 class Turn:
     """A run. Gives effects, AgentEvents and, last, `Done` of an AgentResult or, where it waits for its host, a Paused.
 
@@ -104,6 +105,7 @@ class Turn:
     _child: ModelTurn | None = field(default=None, init=False)
     _batch: Batch | None = field(default=None, init=False)
     _transformed: tuple[Message, ...] | None = field(default=None, init=False)
+    _told: Told | None = field(default=None, init=False)
     _look_at: float | None = field(default=None, init=False)  # when the queues are looked into
 
     def __attrs_post_init__(self) -> None:
@@ -364,13 +366,18 @@ class Turn:
         run.phase, run.begun, run.turns = "call", now, run.turns + 1
         return self._keep("call", now)
 
-    def _fit(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        told, losses = fitted(messages, self.handle, self.model)
+    def _fit(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        if self._told is None or messages is not self.run.messages or not self._told.is_for(self.handle, self.model):
+            self._told = Told.to(self.handle, self.model)
+        told = self._told
+        fit = told.upto(messages)
         target = f"{self.handle.kind}:{self.model.id}"
         if target != self.run.told_of:  # once for each that the conversation is handed to
             self.run.told_of = target
-            self.run.notes += losses
-        return told
+            self.run.notes += told.losses
+        if messages is not self.run.messages:
+            self._told = None
+        return fit
 
     # --- the model -------------------------------------------------------------------------------------------------
 
@@ -481,7 +488,7 @@ class Turn:
         assert run.message is not None
         if value is None:
             return self._finish("error", run.message.error, now)
-        run.messages = list(messages_in(ON_OVERFLOW, value))
+        run.messages, self._told = list(messages_in(ON_OVERFLOW, value)), None
         run.more = True
         return self._next(now)
 
@@ -530,7 +537,7 @@ class Turn:
         if turn.tools is not UNSET:
             self.tools = tools_of(turn.tools)
         if turn.messages is not UNSET:
-            self.run.messages = list(messages_in(PREPARE_NEXT_TURN, turn.messages))
+            self.run.messages, self._told = list(messages_in(PREPARE_NEXT_TURN, turn.messages)), None
         if turn.system is not UNSET:
             self.request = evolve(self.request, system=turn.system)
         if turn.reasoning is not UNSET:
