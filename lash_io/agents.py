@@ -392,9 +392,9 @@ class AgentBase:
         if cancel is not None and self._cancel is not None:
             cancel.forget(self._cancel.cancel)
         self._messages = turn.run.messages
-        if self._handle is not None and turn.handle.kind == self._handle.kind:
+        if self._handle is not None and turn.same_provider:
             self._handle = turn.handle  # its credential may have been had anew
-        self._left(turn.handle)
+        self._left(turn.handle if turn.same_provider else None)
         self._turn = self._cancel = self._seen.message = None
         self._seen.pending = set()
 

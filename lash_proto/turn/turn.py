@@ -37,6 +37,7 @@ from ..machine import Done, Ids
 from ..messages import AssistantMessage, LlmRequest, Message, UserMessage
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
+from ..renewal import ON_RENEW, ON_RENEWED
 from ..replies import Attempt, LlmResponse
 from ..schema import output_of
 from ..tools import Tool, tools_of
@@ -97,6 +98,9 @@ class Turn:
     limited: bool = False
     look: bool = True
     ids: Ids = field(factory=Ids)
+
+    same_provider: bool = field(default=True, init=False)
+    """Whether `handle` is the one given, or that one with a credential had anew."""
 
     _answers: dict[int, Any] = field(factory=dict[int, Any], init=False)  # to what a run that was saved had asked
     _saving: int | None = field(default=None, init=False)
@@ -527,7 +531,8 @@ class Turn:
         if turn.provider is not UNSET:
             if not isinstance(turn.provider, ProviderHandle) or turn.model is UNSET:
                 raise TypeError("provider is a handle, with a model of its own")
-            self.handle = turn.provider
+            self.handle, self.same_provider = turn.provider, False
+            self.hooks -= {ON_RENEW, ON_RENEWED}  # who answers them keeps the handle that the run began with
         model: Any = turn.model
         if model is not UNSET:
             if not isinstance(model, str | ModelSpec):

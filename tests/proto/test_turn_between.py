@@ -14,11 +14,13 @@ from lash_proto.machine import Done
 from lash_proto.messages import AssistantMessage, LlmRequest, TextPart, ToolCallPart, ToolResultMessage, UserMessage
 from lash_proto.models import ModelSpec
 from lash_proto.providers import faux
+from lash_proto.renewal import ON_RENEW, ON_RENEWED
 from lash_proto.replies import LlmResponse
 from lash_proto.tools import tool, tools_of
 from lash_proto.turn import (
     AgentEnd,
     AgentStart,
+    Budget,
     MessageEnd,
     MessageStart,
     NextTurn,
@@ -136,8 +138,6 @@ def test_an_abort_between_turns_begins_no_other() -> None:
 
 
 def test_the_time_of_a_run_holds_there_as_well() -> None:
-    from lash_proto.turn import Budget
-
     machine = turn(budget=Budget(max_seconds=1.0))
     said(machine, CALL)
     machine.receive(ToolReturned(2, 3), 2.0)
@@ -222,6 +222,15 @@ def test_options_of_another_dialect_are_left_out_and_noted() -> None:
     question = asked(prepared(other, LlmRequest((), options=options)))
     sent = question.value.request.options
     assert (sent.expose_thinking, hasattr(sent, "betas")) == (True, False)
+
+
+def test_another_provider_is_not_renewed_by_who_keeps_the_first() -> None:
+    machine = turn(PREPARE_NEXT_TURN, ON_RENEW, ON_RENEWED)
+    said(machine, CALL)
+    machine.receive(ToolReturned(2, 3), 2.0)
+    question = asked(machine.receive(Woke(), 2.0))
+    machine.receive(HostAnswered(question.id, NextTurn(provider=faux(), model="n")), 2.0)
+    assert (machine.same_provider, machine.hooks) == (False, frozenset({STREAM, PREPARE_NEXT_TURN}))
 
 
 def test_a_mending_is_said_only_where_a_turn_follows() -> None:

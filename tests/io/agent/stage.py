@@ -112,7 +112,7 @@ class Stage:
 
     def handle(self, replies: Iterable[Any] = (), **settings: Any) -> Any:
         """A provider that says these, each with an id of its own; `sent` has what it was asked."""
-        script = [reply if callable(reply) else said(reply) for reply in replies]
+        script: list[Any] = [reply if callable(reply) else said(reply) for reply in replies]
         return faux(FauxProvider(script, calls=self.sent), **settings)
 
     def client(self, replies: Iterable[Any] | Any = (), **settings: Any) -> Any:

@@ -84,3 +84,15 @@ async def test_an_option_that_the_next_dialect_does_not_know_is_left_out_and_rep
     await agent.prompt("Go.")
     assert stage.told[-2:] == ["turn_end", "agent_end 4"]
     assert notes(stage)[1][0] == "betas: not for faux"
+
+
+@on_all_stages
+async def test_another_provider_for_a_turn_is_not_the_agents_from_then_on(stage: Stage) -> None:
+    own, other = stage.handle(), stage.handle()
+    change: Any = lambda context: NextTurn(provider=other, model="n")  # noqa: E731
+    agent = stage.agent([adding(1), "Yes.", "No."], tools=[add], prepare_next_turn=change)
+    agent.provider = own
+    await agent.prompt("Go.")
+    assert agent.provider is own
+    await agent.prompt("Again.")
+    assert [sent.body["model"] for sent in stage.sent] == ["m", "n", "m"]

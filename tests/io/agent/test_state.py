@@ -329,7 +329,8 @@ async def test_a_conversation_that_is_set(stage: Stage) -> None:
 async def test_settings_that_there_are_not(stage: Stage) -> None:
     with pytest.raises(TypeError, match="tool_execution"):
         stage.agent(tool_executoin="sequential")
-    for wrong in ({"tool_execution": "serial"}, {"tools": [add, add]}):
+    settings: list[Any] = [{"tool_execution": "serial"}, {"tools": [add, add]}]
+    for wrong in settings:
         with pytest.raises(ValueError, match=r"tool_execution|two tools"):
             stage.agent(**wrong)
     with pytest.raises(TypeError):
