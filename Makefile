@@ -4,6 +4,7 @@
 #   make check    format, lint, types, imports, and the branch coverage of lash_proto
 #   make peers    the vendors' SDKs read our faux server, and we read aimock (PEERS="openai aimock" for some)
 #   make requests 2,000 requests of every kind held to the vendors' own types (REQUESTS="--strict --number 20000")
+#   make bench    what lash costs, as tables (BENCH_ARGS="decode burst --rounds 5"); bench-peers sets up what to compare
 #   make fuzz     every fuzz target until it has had 20 CPU minutes or brings nothing new (FUZZ="sse --most 60")
 #   make peers-faults   every fault, read by us and by what others use, as a table (PEERS="lash litellm" for some)
 
@@ -15,7 +16,7 @@ CODE := $(wildcard lash_proto lash_io tests benchmarks examples)
 JOBS ?= auto
 PYTEST_ARGS ?= tests
 
-.PHONY: demo test check format lint types imports coverage bench peers peers-faults requests fuzz soak clean
+.PHONY: demo test check format lint types imports coverage bench bench-peers peers peers-faults requests fuzz soak clean
 
 demo: $(VENV)/.for-demo
 	@$(VENV)/bin/lash demo
@@ -45,8 +46,11 @@ coverage: $(VENV)/.for-development
 bench: $(VENV)/.for-development
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
+bench-peers: $(VENV)/.for-development
+	$(PY) -m benchmarks.peers
+
 peers: $(VENV)/.for-development
-	$(PY) tests/peers/run.py $(PEERS)
+	PYTHONPATH=. $(PY) tests/peers/run.py $(PEERS)
 
 requests: $(VENV)-requests/.ready
 	@$(VENV)-requests/bin/python -m tests.requests $(REQUESTS)

@@ -2,25 +2,28 @@
 
 The floor makes dictionaries and keeps nothing. Our rows make typed events and the whole response. The ratio is always
 to the floor that gets one event a chunk, also for reads of 16 bytes, which the floor is not made to put together. The
-vendors' own SDKs have rows where `make peers` has set them up.
+vendors' own SDKs have rows where `make bench-peers` has set them up.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from lash_proto.codec import Decoder
 from lash_proto.codecs import CODECS
 from lash_proto.replies import LlmResponse
+from lash_proto.values import Engine
 
-from . import peers
-from .rounds import measure, ratio, table
-from .streams import APIS, KINDS, Stream, make
+from . import engines, peers
+from .options import Options
+from .rounds import Contender, Figures, cpu_of, interleave, median, ratio
+from .streams import KINDS, Stream, make
+from .tables import Row, Table
 
 HEADERS = [("content-type", "text/event-stream; charset=utf-8")]
-GOALS = {"text": "1.00", "reasoning": "1.00", "tool": "1.20"}
+GOALS = {"text": (1.0, 0.7), "reasoning": (1.0, 0.7), "tool": (1.2, 0.8)}
+"""The most that an event a chunk is to cost of the floor, with the standard library and with msgspec."""
 SMALL = 16
 
 
@@ -60,43 +63,46 @@ def check(stream: Stream) -> str | None:
     return None if said == stream.said else "it does not decode to what was said"
 
 
-def run(rounds: int, events: int, only: Sequence[str] | None) -> None:
-    """Print a table for each dialect."""
-    for api in only or APIS:
-        rows: list[list[str]] = []
-        notes = [note] if (note := peers.missing(api)) else []
+def run(options: Options) -> Iterator[Table]:
+    """A table for each dialect."""
+    for api in options.apis:
+        rows: list[Row] = []
+        vendor = peers.SDKS.get(api)
+        notes = ["no SDK is measured for this dialect"] if vendor is None else peers.missing(vendor)
         for kind in KINDS:
-            stream = make(api, kind, events)
-            problem = check(stream)
-            if problem:
+            stream = make(api, kind, options.events)
+            if problem := check(stream):
                 notes.append(f"{kind}: {problem}")
-                continue
-            rows += _rows(stream, rounds)
-        table(
-            f"{api}: {events} deltas; CPU, medians of {rounds} interleaved rounds",
-            ("", "bytes/event", "us/event", "x floor", "quartiles", "goal"),
-            rows,
-            notes,
-        )
+            else:
+                rows += _rows(stream, options.rounds)
+        title = f"decode, {api}: {options.events} deltas; CPU, medians of {options.rounds} rounds"
+        yield Table(f"decode-{api}", title, ["bytes/event", "us/event"], "x floor", rows, notes)
 
 
-def _rows(stream: Stream, rounds: int) -> list[list[str]]:
+def _rows(stream: Stream, rounds: int) -> Iterator[Row]:
     api, events, body = stream.api, stream.events, stream.body
     small = [body[at : at + SMALL] for at in range(0, len(body), SMALL)]
-    contenders: dict[str, Callable[[], object]] = {
-        "floor": lambda: floor(events),
-        "lash, an event a chunk": lambda: decode(api, events),
-        f"lash, {SMALL}-byte reads": lambda: decode(api, small),
-        "lash, one big chunk": lambda: decode(api, [body]),
-    }
-    goals = ["", GOALS[stream.kind], "2.50", "", ""]
-    with peers.reader(stream) as others:
-        seconds = measure(contenders | others, rounds)
-    rows: list[list[str]] = []
-    for (name, spent), goal in zip(seconds.items(), goals, strict=False):
-        each = statistics.median(spent) / len(events) * 1e6
-        middle, low, high = ratio(spent, seconds["floor"])
-        ratios = ["1", ""] if name == "floor" else [f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
+    cuts = {"an event a chunk": events, f"{SMALL}-byte reads": small, "one big chunk": [body]}
+    contenders: dict[str, Contender] = {"floor": cpu_of(lambda: floor(events))}
+    for engine in engines.ENGINES:
+        for cut, chunks in cuts.items():
+            contenders[f"{engines.ENGINES[engine]}, {cut}"] = _reader(engine, api, chunks)
+    goal, fast = GOALS[stream.kind]
+    goals = {f"lash, {cut}": goal for cut in cuts}
+    goals |= {f"lash, {SMALL}-byte reads": 2.5, "lash, fast, an event a chunk": fast}
+    with peers.sdk(stream) as others:
+        figures = interleave(contenders | others, rounds)
+    for name, measured in figures.items():
         size = f"{len(body) / len(events):.0f}" if name == "floor" else ""
-        rows.append([f"{stream.kind}: {name}", size, f"{each:.2f}", *ratios, goal])
-    return rows
+        cells = [size, f"{median(measured) / len(events) * 1e6:.2f}"]
+        yield Row.of(f"{stream.kind}: {name}", cells, ratio(measured, figures["floor"]), goals.get(name))
+
+
+def _reader(engine: Engine, api: str, chunks: Sequence[bytes]) -> Contender:
+    read = cpu_of(lambda: decode(api, chunks))
+
+    def contender() -> Figures:
+        with engines.using(engine):
+            return read()
+
+    return contender

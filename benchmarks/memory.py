@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import evolve
@@ -18,13 +18,19 @@ from attrs import evolve
 from lash_proto.codecs import CODECS
 from lash_proto.replies import StreamEvent
 
+from . import peers
 from .decode import HEADERS, check, decode
-from .rounds import table
-from .streams import APIS, Stream, make
+from .loopback import measure
+from .options import Options
+from .paced import PACE, RAMP
+from .streams import Stream, make
+from .tables import Row, Table
 
 MESSAGES = 200
 DECODERS = 100
 MESSAGE_TEXT = 80  # deltas; about 400 characters
+CLIENTS = ["asyncio streams + h11 + json", "raw aiohttp + json", "lash", "openai"]
+GOALS = {"lash": 25.0}
 
 
 def bytes_of(make_it: Callable[[], Any]) -> int:
@@ -43,38 +49,51 @@ def bytes_of(make_it: Callable[[], Any]) -> int:
     return after - before
 
 
-def run(rounds: int, events: int, only: Sequence[str] | None) -> None:
-    """Print one table. Memory needs no rounds: it is the same each time."""
-    del rounds
-    rows: list[list[str]] = []
+def run(options: Options) -> Iterator[Table]:
+    """A table of what Python allocates, and one of what an open stream costs the process."""
+    rows: list[Row] = []
     notes: list[str] = []
-    for api in only or APIS:
-        rows += _rows(api, events, notes)
-    table("memory, in bytes (tracemalloc)", ("", "bytes", "goal"), rows, notes)
+    for api in options.apis:
+        rows += _rows(api, options.events, notes)
+    yield Table("memory", "memory, by tracemalloc", (), "bytes", rows, notes)
+    yield _open_streams(min(options.streams), options.paced)
 
 
-def _rows(api: str, events: int, notes: list[str]) -> list[list[str]]:
+def _open_streams(streams: int, events: int) -> Table:
+    """The most that the process grew by. A new process for each, as what was given back is not always seen again."""
+    figures: dict[str, float] = {}
+    of = {"streams": streams, "events": events, "ramp": RAMP}
+    for client in CLIENTS:
+        measured = measure([client], "paced", 0, events=events, pace=PACE, of=of)
+        if client in measured.figures:
+            figures[client] = measured.figures[client][0]["rss"] / 1000
+    rows = [Row(name, (), kilobytes, goal=GOALS.get(name)) for name, kilobytes in figures.items()]
+    return Table("memory-open", f"memory of {streams} open streams, by the process's size", (), "KB each", rows)
+
+
+def _rows(api: str, events: int, notes: list[str]) -> Iterator[Row]:
     text, tool = make(api, "text", events), make(api, "tool", events)
     short, call = make(api, "text", MESSAGE_TEXT), make(api, "tool", 10)
     problem = check(text) or check(tool) or check(short) or check(call)
     if problem:
         notes.append(f"{api}: {problem}")
-        return []
+        return
     opened = bytes_of(lambda: [_opened(text, 1) for _ in range(DECODERS)]) / DECODERS
     long = bytes_of(lambda: _opened(text, events))
-    return [
-        [f"{api}: a kept TextDelta", _each(_kept(text), events), "120"],
-        ["  the same as a dictionary", _each(_dictionaries(text), events), ""],
-        ["  a kept ToolCallDelta", _each(_kept(tool), events), "170"],
-        ["  all events kept, for each delta of text", _each(_kept(text, everything=True), events), ""],
-        ["  a stored message, 400 characters and one call", _each(_messages(short, call), MESSAGES), ""],
-        ["  an open decoder, after one delta", f"{opened:.0f}", ""],
-        ["  the same, for each delta more", f"{(long - opened) / (events - 1):.0f}", ""],
-    ]
+    yield Row(f"{api}: lash, a kept TextDelta", (), _each(_kept(text), events), goal=120)
+    yield Row(f"{api}: lash, a kept ToolCallDelta", (), _each(_kept(tool), events), goal=170)
+    yield Row("  the text event as a dictionary", (), _each(_dictionaries(text), events))
+    with peers.sdk(text, "keep") as others:
+        for name, keep in others.items():
+            yield Row(f"  the same of the {name}", (), keep()["bytes"])
+    yield Row("  lash, all events kept, for each delta of text", (), _each(_kept(text, everything=True), events))
+    yield Row("  lash, a stored message, 400 characters and one call", (), _each(_messages(short, call), MESSAGES))
+    yield Row("  lash, an open decoder, after one delta", (), opened)
+    yield Row("  lash, the same, for each delta more", (), (long - opened) / (events - 1))
 
 
-def _each(make_it: Callable[[], Any], count: int) -> str:
-    return f"{bytes_of(make_it) / count:.0f}"
+def _each(make_it: Callable[[], Any], count: int) -> float:
+    return bytes_of(make_it) / count
 
 
 def _kept(stream: Stream, *, everything: bool = False) -> Callable[[], tuple[StreamEvent, ...]]:

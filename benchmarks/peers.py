@@ -1,63 +1,136 @@
-"""The vendors' own SDKs beside us, where `make peers` has set up their virtual environments in `.venv-peers`.
+"""What Python users have today, each in a virtual environment of its own: `make bench-peers` sets them up.
 
-Each reads in a process of its own, kept for all rounds, and says how much CPU a reading took: so its import, which can
-take a second, is not counted, and its rounds interleave with ours.
+A contender that needs one of them works in a process of its own, kept for as long as its rounds last, and answers each
+line with what it measured: so its import, which can take seconds, is not counted, and its rounds interleave with ours.
 """
 
 from __future__ import annotations
 
 import base64
+import json
+import os
+import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from .streams import Stream
 
-PLACE = Path(__file__).parent.parent / ".venv-peers"
+ROOT = Path(__file__).parent.parent
+PLACE = ROOT / ".venv-peers"
+
+REQUIREMENTS = {
+    "openai": "openai==3.51.*",
+    "anthropic": "anthropic==2.10.*",
+    "google": "google-genai==3.3.*",
+    "litellm": "litellm==1.109.*",
+    "pydantic-ai": "pydantic-ai-slim[openai]==2.68.*",
+    "openai-agents": "openai-agents==0.24.*",
+    "aiohttp": "aiohttp==3.14.*",
+    "httpx": "httpx==0.28.*",
+    "lash": str(ROOT),  # as a user has it: without extras, and without what its own tests need
+}
+
 SDKS = {"openai-completions": "openai", "openai-responses": "openai", "anthropic-messages": "anthropic"}
+"""Which of them reads a stream of a dialect without a network."""
 
 
-def missing(api: str) -> str | None:
-    """Why there is no row of an SDK in that dialect's table; None where there is one."""
-    sdk = SDKS.get(api)
-    if sdk is None:
-        return "no SDK is measured for this dialect"
-    if not _python(sdk).exists():
-        return f"no row of the {sdk} SDK: .venv-peers/{sdk} is not there (make peers sets it up)"
-    return None
+def python_of(name: str | None) -> Path:
+    """The Python of a peer's virtual environment; None: the one that runs."""
+    return Path(sys.executable) if name is None else PLACE / name / "bin" / "python"
 
 
-def _python(sdk: str) -> Path:
-    return PLACE / sdk / "bin" / "python"
+def missing(*names: str | None) -> list[str]:
+    """A line on each peer that is not there; its rows are left out."""
+    gone = [name for name in dict.fromkeys(names) if not python_of(name).exists()]
+    return [f"no row of {name}: .venv-peers/{name} is not there (make bench-peers sets it up)" for name in gone]
+
+
+def environment(name: str, requirement: str) -> Path:
+    """The Python that has the peer; its virtual environment is made on first use, and again for another requirement."""
+    folder, python = PLACE / name, python_of(name)
+    ready = folder / "requirement"
+    if not ready.is_file() or ready.read_text() != requirement:
+        print(f"Setting up {folder.relative_to(ROOT)} ...", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
+        editable = ["-e"] if requirement == str(ROOT) else []
+        subprocess.run([str(python), *install, *editable, requirement], check=True)
+        ready.write_text(requirement)
+    return python
+
+
+def outside() -> dict[str, str]:
+    """The environment for a process that is measured: no proxies, keys or settings from outside, which some heed."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+    # Or LiteLLM asks a server for its prices first.
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+
+class Worker:
+    """A module of this package in a process of its own: a context manager. `ask` has it work once."""
+
+    def __init__(self, python: Path, module: str, **settings: Any) -> None:
+        self._command = [str(python), "-m", f"{__package__}.{module}", json.dumps(settings)]
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=outside()
+        )
+
+    def ask(self) -> Mapping[str, Any]:
+        """What it measured this time. RuntimeError where it has ended; it told why on the standard error."""
+        lines, answers = self._process.stdin, self._process.stdout
+        assert lines is not None
+        assert answers is not None
+        try:
+            lines.write("\n")
+            lines.flush()
+        except BrokenPipeError:
+            pass
+        answer = answers.readline()
+        if not answer:
+            raise RuntimeError(f"{self._command} ended")
+        figures: Mapping[str, Any] = json.loads(answer)
+        return figures
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._process:  # closes its standard input, by which it ends
+            pass
 
 
 @contextmanager
-def reader(stream: Stream) -> Iterator[dict[str, Callable[[], float]]]:
-    """By name, what reads the stream once and gives the seconds of CPU it took; empty where `missing` says why."""
-    if missing(stream.api) is not None:
+def sdk(stream: Stream, task: str = "decode") -> Iterator[dict[str, Callable[[], Mapping[str, Any]]]]:
+    """The vendor's own SDK over a stream, by name; empty where there is none. See `sdk.py`."""
+    vendor = SDKS.get(stream.api)
+    if vendor is None or missing(vendor):
         yield {}
         return
-    sdk = SDKS[stream.api]
     with tempfile.NamedTemporaryFile(suffix=".events") as file:
         file.write(b"\n".join([base64.b64encode(event) for event in stream.events]))
         file.flush()
-        script = Path(__file__).with_name("peer_reader.py")
-        command = [str(_python(sdk)), str(script), stream.api, file.name]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines, answers = process.stdin, process.stdout
+        with Worker(python_of(vendor), "sdk", api=stream.api, file=file.name, task=task) as worker:
+            yield {f"{vendor} SDK" if task != "helper" else f"{vendor} SDK, .stream()": worker.ask}
 
-        def read() -> float:
-            lines.write("\n")
-            lines.flush()
-            return float(answers.readline())
 
-        try:
-            yield {f"{sdk} SDK, an event a chunk": read}
-        finally:
-            lines.close()
-            answers.close()
-            process.wait()
+def work(begin: Callable[[], Callable[[], Mapping[str, Any]]]) -> None:
+    """A worker's life: what `begin` gives is called for each line, and what that gives is the answer."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # some peers print
+    measure = begin()
+    for _ in sys.stdin:
+        print(json.dumps(measure()), file=answers, flush=True)
+    os._exit(0)  # what clients hold open goes with the process, without their complaints
+
+
+if __name__ == "__main__":
+    for peer, wanted in REQUIREMENTS.items():
+        environment(peer, wanted)

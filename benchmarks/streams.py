@@ -36,10 +36,11 @@ class Stream(NamedTuple):
         return b"".join(self.events)
 
 
-def make(api: str, kind: str, deltas: int) -> Stream:
-    """A stream of one dialect with so many deltas of text, reasoning, or a tool call's arguments."""
+def make(api: str, kind: str, deltas: int, *, pieces: list[str] | None = None) -> Stream:
+    """A stream of one dialect with so many deltas of text, reasoning, or a tool call's arguments; or with these."""
     chance = random.Random(f"{api} {kind}")
-    pieces = list(_fragments(chance, deltas) if kind == "tool" else _pieces(chance, deltas))
+    if pieces is None:
+        pieces = list(_fragments(chance, deltas) if kind == "tool" else _pieces(chance, deltas))
     return Stream(api, kind, list(_DIALECTS[api](kind, pieces, chance)), len(pieces), "".join(pieces))
 
 

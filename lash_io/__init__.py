@@ -10,19 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aio import Agent as AsyncAgent
     from .aio import Client as AsyncClient
-    from .blocking import Client
+    from .blocking import Agent, Client
     from .cancel import CancelToken
     from .keys import get_env_api_key
 
 _WHERE = {
+    "Agent": (".blocking", "Agent"),
+    "AsyncAgent": (".aio", "Agent"),
     "AsyncClient": (".aio", "Client"),
     "CancelToken": (".cancel", "CancelToken"),
     "Client": (".blocking", "Client"),
     "get_env_api_key": (".keys", "get_env_api_key"),
 }
 
-__all__ = ["AsyncClient", "CancelToken", "Client", "get_env_api_key"]
+__all__ = ["Agent", "AsyncAgent", "AsyncClient", "CancelToken", "Client", "get_env_api_key"]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

@@ -6,14 +6,15 @@ them as they are when it begins. A setter called while a run goes on holds from 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from attrs import define, evolve, field
 
 from lash_proto.effects import AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
-from lash_proto.happenings import Progressed
+from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import (
     AssistantMessage,
     ImagePart,
@@ -26,11 +27,10 @@ from lash_proto.messages import (
 )
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
-from lash_proto.tools import Tool, ToolContext, ToolResult, tool
+from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tools_of
 from lash_proto.turn import (
     AgentEnd,
     AgentEvent,
-    AgentResult,
     Budget,
     MessageEnd,
     MessageStart,
@@ -61,7 +61,7 @@ from lash_proto.turn.progress import Progress
 from lash_proto.turn.queues import QueueMode
 from lash_proto.turn.results import MAX_TURNS
 
-from .calls import Calls
+from .calls import Asked, Calls, Hooks, Left
 from .cancel import CancelToken
 from .keys import with_env_key
 from .requests import Prompt, provider_of, refuse_unknown, request_of
@@ -153,6 +153,12 @@ def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Messa
     return request_of(prompt, {}, ProviderOptions()).messages
 
 
+def is_async(function: Any) -> bool:
+    """Whether what comes of a call is to be awaited, as far as a function tells by itself."""
+    called = (function, type(function).__call__)
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called)
+
+
 @define
 class _Seen:
     """What events have told of a run under way: the machine itself may be further than its listeners have heard."""
@@ -166,6 +172,8 @@ class _Seen:
 class AgentBase:
     """The state of an agent, and what its events do to it. `lash_io.blocking.Agent` and `lash_io.aio.Agent` run it."""
 
+    _awaits: ClassVar[bool] = True  # whether what the program gives it may be async
+
     def __init__(self, calls: Calls, options: Mapping[str, Any]) -> None:
         refuse_unknown(options, AgentOptions.__annotations__, (), "an agent has no such setting")
         self._calls = calls
@@ -173,6 +181,8 @@ class AgentBase:
         self.model: str | ModelSpec | None = calls.model
         """The model that is asked, one of the provider's."""
         self._options = dict(options)
+        if (execution := options.get("tool_execution", "parallel")) not in ("parallel", "sequential"):
+            raise ValueError(f"tool_execution {execution!r}: it is 'parallel' or 'sequential'")
         self.system_prompt: str | None = options.get("system_prompt")
         """What the model is told first."""
         self.reasoning: ReasoningLevel | int | None = options.get("reasoning")
@@ -186,6 +196,10 @@ class AgentBase:
             follow_up_mode=options.get("follow_up_mode", "one_at_a_time"),
         )
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
+        for name, hook in self._hooks.items():
+            self._refuse_async(f"the hook {name}", is_async(hook))
+        self._call_hooks: Hooks = {}
+        self._left: Left = lambda handle: None
         self._listeners: list[Listener] = []
         self._turn: Turn | None = None
         self._cancel: CancelToken | None = None
@@ -206,12 +220,15 @@ class AgentBase:
 
     @property
     def tools(self) -> tuple[Tool[Any, Any], ...]:
-        """The tools that the model may call. Functions that are set become tools."""
+        """The tools that the model may call. Functions that are set become tools; two of one name are a ValueError."""
         return self._tools
 
     @tools.setter
     def tools(self, tools: Iterable[Any]) -> None:
-        self._tools = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+        made = tools_of(tools)
+        for each in made:
+            self._refuse_async(f"the tool {each.name}", each.is_async)
+        self._tools = made
 
     @property
     def messages(self) -> list[Message]:
@@ -273,6 +290,7 @@ class AgentBase:
 
         What a listener raises ends the run, as far as it has come, and goes to whoever started it.
         """
+        self._refuse_async("this listener", is_async(listener))
         entry: Listener = lambda event: listener(event)  # noqa: E731 - one entry a subscription, the same listener or not
         self._listeners.append(entry)
 
@@ -296,6 +314,10 @@ class AgentBase:
 
     # --- runs ------------------------------------------------------------------------------------------------------
 
+    def _refuse_async(self, what: str, is_async: bool) -> None:
+        if is_async and not self._awaits:
+            raise TypeError(f"{what} is async, and a blocking Agent awaits nothing: lash_io.aio has one that does")
+
     def _refuse_while_running(self, what: str) -> None:
         if getattr(self, "_turn", None) is not None:
             raise LocalProtocolError(f"a run is under way: {what} when it is over (wait_for_idle), or abort it")
@@ -311,12 +333,13 @@ class AgentBase:
             raise
         return (), True
 
-    def _settings(self, handle: ProviderHandle) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Any]:
         options = self._options
+        self._call_hooks, self._left = self._calls.hooks(self.provider, Asked(), ours=self._handle is None)
         bounds = {name: options[name] for name in ("max_tokens", "max_cost", "max_seconds") if name in options}
         return {
             "tools": self._tools,
-            "hooks": frozenset((*self._hooks, *self._calls.hooks(handle))),
+            "hooks": frozenset((*self._hooks, *self._call_hooks)),
             "queues": self._queues,
             "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
             "output": options.get("output"),
@@ -345,7 +368,7 @@ class AgentBase:
             request=request,
             seed=entropy(16),
             look=look,
-            **self._settings(handle),
+            **self._settings(),
         )
 
     def _restore(self, state: Any, answers: Mapping[Any, Any] | None, now: float) -> Turn:
@@ -355,7 +378,7 @@ class AgentBase:
             register_all()
             self._handle = with_env_key(from_spec(saved.provider))
         given = {int(id): answer for id, answer in (answers or {}).items()}
-        return Turn.resume(saved, self.provider, now, answers=given, **self._settings(self.provider))
+        return Turn.resume(saved, self.provider, now, answers=given, **self._settings())
 
     def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
         self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen(heard=len(turn.run.new))
@@ -369,8 +392,9 @@ class AgentBase:
         if cancel is not None and self._cancel is not None:
             cancel.forget(self._cancel.cancel)
         self._messages = turn.run.messages
-        if self._handle is not None and turn.handle.kind == self._handle.kind:
+        if self._handle is not None and turn.same_provider:
             self._handle = turn.handle  # its credential may have been had anew
+        self._left(turn.handle if turn.same_provider else None)
         self._turn = self._cancel = self._seen.message = None
         self._seen.pending = set()
 
@@ -413,13 +437,17 @@ class AgentBase:
         context = ToolContext(effect.call.id, effect.attempt, lambda: cancel.cancelled, report)
         return self._tool_of(effect).run(effect.arguments, context)
 
+    @staticmethod
+    def _tool_raised(id: int, error: Exception) -> ToolReturned:
+        return ToolReturned(id, error_result(error))
+
     def _asked(self, effect: AskHost) -> Any:
         """The answer of the host's own function, which may have to be awaited."""
         turn = self._turn
         assert turn is not None
         if effect.name in self._hooks:
             return self._hooks[effect.name](effect.value)
-        return self._calls.hooks(turn.handle)[effect.name](effect.value, turn.model)
+        return self._call_hooks[effect.name](effect.value, turn.model)
 
     def _stream_of(self, effect: AskHost) -> Any:
         """The events of a model call that the host makes."""

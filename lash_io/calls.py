@@ -3,18 +3,20 @@
 A hook is a function of the caller's that the Exchange asks (`AskHost`) where one is given. In AsyncClient it may be
 async. It runs in the caller's task or thread where nothing else could happen meanwhile, else in one of its own.
 
-Two hooks are the client's own: it keeps the handle that a call renewed, and gives it to those under way with an older
-one. So a credential is had anew once for all of its calls, unless two find out at the same moment.
+Two hooks are the client's own: it keeps the handle that a call renewed (`kept`), and gives it to those under way with
+an older one. So a credential is had anew once for all of its calls, also where two find out at the same moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from lash_proto.admission import Limits
+from lash_proto.codec import Handle
 from lash_proto.effects import AskHost
 from lash_proto.errors import error_of
 from lash_proto.exchange import ON_PAYLOAD, ON_RESPONSE, Exchange
@@ -28,6 +30,7 @@ from lash_proto.replies import LlmResponse
 from lash_proto.values import Secret
 
 from .cancel import CancelToken
+from .kept import Kept, Ticket
 from .keys import with_env_key
 from .pictures import PicturePrompt, image_request_of
 from .requests import Prompt, provider_of, request_of
@@ -40,6 +43,8 @@ OnPayload: TypeAlias = Callable[[Any, ModelSpec], Any]
 returns are sent in its place; None leaves it."""
 OnResponse: TypeAlias = Callable[[ResponseHead, ModelSpec], Any]
 """Given the head of each attempt's response, before any of its events, and the model."""
+Hooks: TypeAlias = dict[str, Callable[..., Any]]
+Left: TypeAlias = Callable[[Handle | None], None]
 
 
 @frozen
@@ -62,6 +67,8 @@ class Call:
     raise_errors: bool
     cancel: CancelToken | None = None
     answer: Callable[[AskHost], Any] | None = None
+    leave: Callable[[], None] = lambda: None
+    """Told that it is over."""
 
     def verdict(self) -> LashError | None:
         """What to raise once the call has ended; an abort that the caller asked for is no error."""
@@ -72,26 +79,12 @@ class Call:
         return error_of(response.error, response)
 
 
-@define
-class Kept:
-    """The handle as the latest of a client's calls left it."""
-
-    handle: ProviderHandle
-
-    def newer(self, handle: ProviderHandle, model: ModelSpec) -> ProviderHandle | None:
-        """The one that is kept, where it is another; for ON_RENEW."""
-        return None if handle == self.handle else self.handle
-
-    def keep(self, handle: ProviderHandle, model: ModelSpec) -> None:
-        """For ON_RENEWED."""
-        self.handle = handle
-
-
 @frozen
 class Calls:
-    """What a client knows, from which its calls are made."""
+    """What a client knows, from which its calls are made. `newer` is the twin's way to wait for what `kept` answers."""
 
     kept: Kept
+    newer: Callable[[Kept, Ticket, ProviderHandle], Any]
     model: str | ModelSpec | None
     options: ProviderOptions
     raise_errors: bool
@@ -102,6 +95,7 @@ class Calls:
     @classmethod
     def of(
         cls,
+        newer: Callable[[Kept, Ticket, ProviderHandle], Any],
         provider: ProviderHandle | str,
         model: str | ModelSpec | None,
         api_key: str | Secret | None,
@@ -115,7 +109,7 @@ class Calls:
         handle, model = provider_of(provider, model)
         handle = handle.with_key(api_key) if api_key else with_env_key(handle)
         options = options or ProviderOptions()
-        return cls(Kept(handle), model, options, raise_errors, on_payload, on_response, limits is not None)
+        return cls(Kept(handle), newer, model, options, raise_errors, on_payload, on_response, limits is not None)
 
     @property
     def provider(self) -> ProviderHandle:
@@ -135,16 +129,22 @@ class Calls:
         request = image_request_of(prompt, knobs, self.options, handle.picture_options_type)
         return self._call(handle, request, model, asked, False)
 
-    def hooks(self, handle: ProviderHandle, asked: Asked | None = None) -> dict[str, Callable[..., Any]]:
-        """What answers the questions of a call by that handle: functions of what is asked, and the model."""
-        asked = asked or Asked()
+    def hooks(self, handle: ProviderHandle, asked: Asked, *, ours: bool = True) -> tuple[Hooks, Left]:
+        """What answers the questions of calls by that handle: functions of what is asked, and the model; and what is to
+        be told, with the handle they leave, that they are over.
+
+        `ours`: the handle is the client's, which its calls share, unless they have a key of their own.
+        """
         wanted: dict[str, Callable[..., Any] | None] = {
             ON_PAYLOAD: asked.on_payload or self.on_payload,
             ON_RESPONSE: asked.on_response or self.on_response,
         }
-        if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
-            wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
-        return {name: hook for name, hook in wanted.items() if hook is not None}
+        left: Left = lambda handle: None  # noqa: E731
+        if ours and not asked.api_key and is_renewable(handle):
+            ticket = self.kept.ticket()
+            wanted |= self._shared(ticket)
+            left = partial(self.kept.leave, ticket)
+        return {name: hook for name, hook in wanted.items() if hook is not None}, left
 
     def _whom(self, asked: Asked) -> tuple[ProviderHandle, str | ModelSpec]:
         model = self.model if asked.model is None else asked.model
@@ -160,11 +160,20 @@ class Calls:
         asked: Asked,
         stream: bool,
     ) -> Call:
-        hooks = self.hooks(handle, asked)
+        hooks, left = self.hooks(handle, asked)
         exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks, limited=self.limited)
         raise_errors = self.raise_errors if asked.raise_errors is None else asked.raise_errors
         if not hooks:
             return Call(exchange, raise_errors, asked.cancel)
-        return Call(
-            exchange, raise_errors, asked.cancel, lambda effect: hooks[effect.name](effect.value, exchange.model)
-        )
+
+        def answer(effect: AskHost) -> Any:
+            return hooks[effect.name](effect.value, exchange.model)
+
+        return Call(exchange, raise_errors, asked.cancel, answer, lambda: left(exchange.handle))
+
+    def _shared(self, ticket: Ticket) -> dict[str, Callable[..., Any]]:
+        """The hooks by which a call shares the handle with others."""
+        return {
+            ON_RENEW: lambda handle, model: self.newer(self.kept, ticket, handle),
+            ON_RENEWED: lambda outcome, model: self.kept.tell(ticket, outcome),
+        }

@@ -94,11 +94,7 @@ def handoff(
     Claude) gets none whatever it says. What is not among `ModelSpec.inputs` becomes a line of text; `sees` says of
     pictures what is not written there.
     """
-    codec, spec = _target(to, model)
-    kinds = set(KINDS if spec.inputs is None else spec.inputs)
-    if sees is not None:
-        kinds = kinds | {"image"} if sees else kinds - {"image"}
-    passage = _Passage(codec, evolve(spec, inputs=None), _rules(codec, spec), frozenset(kinds), reasoning)
+    passage = Passage.to(to, model, reasoning=reasoning, sees=sees)
     for index, message in enumerate(messages):
         passage.add(index, message)
     return Handoff(tuple(passage.messages), tuple(passage.report))
@@ -106,7 +102,7 @@ def handoff(
 
 def _with(message: M, **changes: Any) -> M:
     """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
-    same = all([getattr(message, name) == value for name, value in changes.items()])
+    same = all(getattr(message, name) == value for name, value in changes.items())
     return message if same else evolve(message, **changes)
 
 
@@ -142,8 +138,10 @@ class _Call:
 
 
 @define
-class _Passage:
-    """One conversation on its way."""
+class Passage:
+    """One conversation on its way: `messages` for the target, as far as they were added. Handing off goes on where it
+    stopped, so a conversation that grows costs what is new in it.
+    """
 
     codec: Any
     spec: ModelSpec
@@ -160,7 +158,24 @@ class _Passage:
     _gone: set[str] = field(factory=set[str], init=False)  # ids of blocks that were left out
     _at: int = field(default=0, init=False)
 
+    @classmethod
+    def to(
+        cls,
+        target: Codec | Route | ProviderHandle,
+        model: str | ModelSpec,
+        *,
+        reasoning: ReasoningPolicy = "tagged",
+        sees: bool | None = None,
+    ) -> Passage:
+        """The passage to a target, as for `handoff`; nothing is on its way yet."""
+        codec, spec = _target(target, model)
+        kinds = set(KINDS if spec.inputs is None else spec.inputs)
+        if sees is not None:
+            kinds = kinds | {"image"} if sees else kinds - {"image"}
+        return cls(codec, evolve(spec, inputs=None), _rules(codec, spec), frozenset(kinds), reasoning)
+
     def add(self, index: int, message: Message) -> None:
+        """Hand on the next message, the one at `index` of the conversation."""
         self._at = index
         if isinstance(message, CustomMessage):
             self.messages.append(message)

@@ -85,7 +85,7 @@ from lash_proto.turn import (
     TurnStart,
     TurnState,
 )
-from lash_proto.turn.context import fitted
+from lash_proto.turn.context import Told
 from lash_proto.turn.hooks import (
     AFTER_TOOL_CALL,
     APPROVE,
@@ -679,7 +679,7 @@ class Attack(RuleBasedStateMachine):
         assert (result.error is None) == (result.reason not in ("error", "aborted", "max_seconds"))
         for handle in (ANTHROPIC, CHAT):
             model = handle.model("m-2")
-            messages, _ = fitted([*self.turn.run.messages, UserMessage("Next.")], handle, model)
+            messages = Told.to(handle, model).upto([*self.turn.run.messages, UserMessage("Next.")])
             tools = tuple(each.definition for each in TOOLS)
             request = evolve(self.turn.request, messages=messages, tools=tools, output=None)
             http = handle.route.codec.encode(request, model, stream=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -89,10 +90,12 @@ class Agent(AgentBase):
         self._refuse_while_running("resume another")
         return await self._run(self._restore(state, answers, self._client._clock.now()), cancel)
 
-    async def wait_for_idle(self) -> None:
-        """Wait until no run is under way, in the loop that it runs in. Not from a listener or tool."""
-        while (idle := self._idle) is not None:
-            await idle.wait()
+    async def wait_for_idle(self, timeout: float | None = None) -> bool:
+        """Wait until no run is under way, at most so many seconds; whether that is so. Not from a listener or tool."""
+        with anyio.move_on_after(timeout):
+            while (idle := self._idle) is not None:
+                await idle.wait()
+        return not self.is_streaming
 
     async def _run(self, turn: Turn, cancel: CancelToken | None) -> AgentResult | Paused:
         def run_tool(effect: RunTool) -> Any:
@@ -103,7 +106,9 @@ class Agent(AgentBase):
 
         table = self._client._performers | performers(ask_host=ask_host)
         # An async tool is awaited in a task of this loop; any other would hold the loop up.
-        table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned, not self._tool_of(effect).is_async)
+        table[RunTool] = lambda effect: Function(
+            effect, run_tool, ToolReturned, not self._tool_of(effect).is_async, self._tool_raised
+        )
         own = self._enter(turn, cancel)
         idle = self._idle = anyio.Event()
         run: Run[AgentResult | Paused] = Run(turn, table, clock=self._client._clock, cancel=own)
@@ -152,10 +157,13 @@ class Agent(AgentBase):
 
 
 async def _read(events: Any, id: int, run: Run[Any]) -> LlmResponse:
-    async for event in events:
-        if isinstance(event, ResponseEnd):
-            return event.response
-        run.tell(Progressed(id, event))
+    async with AsyncExitStack() as stack:
+        if isinstance(events, AsyncGenerator):
+            await stack.enter_async_context(aclosing(events))
+        async for event in events:
+            if isinstance(event, ResponseEnd):
+                return event.response
+            run.tell(Progressed(id, event))
     raise EOFError("the stream ended without a ResponseEnd")
 
 

@@ -272,7 +272,7 @@ class Run(Generic[R]):
                 quiet = True
                 self._now = self._clock.now()
             elif self._told or (self._cancel is not None and self._cancel.cancelled and not self._cancelled):
-                self._held = happening  # it may be the end of what was told on, or what the interrupt left: these come first
+                self._held = happening  # it may be the end of what was told on: that comes first, as an abort does
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]
@@ -312,6 +312,8 @@ class Run(Generic[R]):
             self._inbox.dismiss(id)  # its task holds it, and closes it on its way out
         else:
             flight.close()
+        if not self._flights:
+            self._leave_tasks()
 
     def _leave_tasks(self) -> None:
         if self._inbox is not None:
@@ -390,12 +392,18 @@ class Function:
     bounded = False
 
     def __init__(
-        self, effect: Any, function: Callable[[Any], Any], answer: Callable[[int, Any], News], threaded: bool
+        self,
+        effect: Any,
+        function: Callable[[Any], Any],
+        answer: Callable[[int, Any], News],
+        threaded: bool,
+        failed: Callable[[int, Exception], News] = broken,
     ) -> None:
         self._effect = effect
         self._function = function
         self._answer = answer
         self._threaded = threaded
+        self._failed = failed
 
     async def receive(self, until: float | None) -> News:
         try:
@@ -407,7 +415,7 @@ class Function:
                 value = await value
             return self._answer(self._effect.id, value)
         except Exception as error:
-            return broken(self._effect.id, error)
+            return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:
         pass

@@ -1,7 +1,8 @@
-"""lash for blocking code: client, driver and transports."""
+"""lash for blocking code: client, agent, driver and transports."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import CancelToken
@@ -16,9 +17,29 @@ from .transports import (
 )
 
 if TYPE_CHECKING:
+    from .agent import (
+        Agent,
+        AgentEvents,
+        agent_loop,
+        agent_loop_continue,
+        run_agent_loop,
+        run_agent_loop_continue,
+    )
     from .transports import HttpcoreTransport
 
+_WHERE = {
+    "Agent": ".agent",
+    "AgentEvents": ".agent",
+    "HttpcoreTransport": ".transports",  # which brings httpcore with it
+    "agent_loop": ".agent",
+    "agent_loop_continue": ".agent",
+    "run_agent_loop": ".agent",
+    "run_agent_loop_continue": ".agent",
+}
+
 __all__ = [
+    "Agent",
+    "AgentEvents",
     "CancelToken",
     "Client",
     "DefaultTransport",
@@ -29,13 +50,16 @@ __all__ = [
     "Run",
     "Stream",
     "StreamTransport",
+    "agent_loop",
+    "agent_loop_continue",
     "performers",
+    "run_agent_loop",
+    "run_agent_loop_continue",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "HttpcoreTransport":  # which brings httpcore with it
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .transports import HttpcoreTransport
-
-    return HttpcoreTransport
+    value = globals()[name] = getattr(import_module(_WHERE[name], __name__), name)
+    return value

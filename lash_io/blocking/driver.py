@@ -284,6 +284,8 @@ class Run(Generic[R]):
             flight.interrupt()  # its thread holds it, and closes it on its way out
         else:
             flight.close()
+        if not self._flights:
+            self._leave_threads()
 
     def _leave_threads(self) -> None:
         if self._inbox is not None:
@@ -354,16 +356,23 @@ class Function:
 
     bounded = False
 
-    def __init__(self, effect: Any, function: Callable[[Any], Any], answer: Callable[[int, Any], News]) -> None:
+    def __init__(
+        self,
+        effect: Any,
+        function: Callable[[Any], Any],
+        answer: Callable[[int, Any], News],
+        failed: Callable[[int, Exception], News] = broken,
+    ) -> None:
         self._effect = effect
         self._function = function
         self._answer = answer
+        self._failed = failed
 
     def receive(self, until: float | None) -> News:
         try:
             return self._answer(self._effect.id, self._function(self._effect))
         except Exception as error:
-            return broken(self._effect.id, error)
+            return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:
         pass

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from ..handoff import handoff
+from attrs import define
+
+from ..handoff import Passage
 from ..messages import MESSAGES, AssistantMessage, CustomMessage, Message, ToolResultMessage
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
@@ -33,23 +35,56 @@ def without_failed(messages: Iterable[Message]) -> list[Message]:
     """A conversation without what no provider takes: the app's own entries, turns that failed or were aborted, and the
     results of their calls."""
     kept: list[Message] = []
-    dropped = False
+    failed = False
     for message in messages:
-        if isinstance(message, AssistantMessage):
-            dropped = message.stop_reason in _FAILED or message.error is not None
-        gone = dropped and isinstance(message, AssistantMessage | ToolResultMessage)
-        if not gone and not isinstance(message, CustomMessage):
+        failed = _is_failed(message, failed)
+        if not failed and not isinstance(message, CustomMessage):
             kept.append(message)
     return kept
 
 
-def fitted(
-    messages: Iterable[Message], handle: ProviderHandle, model: ModelSpec
-) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    """What a provider can be told of a conversation, and a line on each thing that it cannot."""
-    handed = handoff(without_failed(messages), handle, model)
-    losses = (f"message {loss.message_index}: no {loss.what}, for {loss.why}" for loss in handed.report)
-    return handed.messages, tuple(losses)
+def _is_failed(message: Message, before: bool) -> bool:
+    """Whether a message is part of a turn that failed, by what the one before it was part of."""
+    if isinstance(message, AssistantMessage):
+        return message.stop_reason in _FAILED or message.error is not None
+    return before and isinstance(message, ToolResultMessage)
+
+
+@define
+class Told:
+    """What a provider's model is told of a conversation that grows: each message is fitted to it once.
+
+    Who changes what was said before begins anew.
+    """
+
+    handle: ProviderHandle
+    model: ModelSpec
+    passage: Passage
+    count: int = 0
+    failed: bool = False
+
+    @classmethod
+    def to(cls, handle: ProviderHandle, model: ModelSpec) -> Told:
+        """Nothing yet."""
+        return cls(handle, model, Passage.to(handle, model))
+
+    def is_for(self, handle: ProviderHandle, model: ModelSpec) -> bool:
+        """Whether it is for this target; a handle whose credential was had anew is the same."""
+        return (self.handle.kind, self.handle.state, self.model) == (handle.kind, handle.state, model)
+
+    def upto(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """The whole of it, of which the beginning has been fitted before."""
+        for message in messages[self.count :]:
+            self.failed = _is_failed(message, self.failed)
+            if not self.failed and not isinstance(message, CustomMessage):
+                self.passage.add(self.count, message)
+            self.count += 1
+        return tuple(self.passage.messages)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """A line on each thing that does not come along."""
+        return tuple(f"message {loss.message_index}: no {loss.what}, for {loss.why}" for loss in self.passage.report)
 
 
 def is_too_long(response: LlmResponse, model: ModelSpec) -> bool:
@@ -62,7 +97,10 @@ def messages_in(hook: str, value: Any) -> tuple[Message, ...]:
     """The messages that a hook gave. Raises BadAnswer."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise BadAnswer(f"{hook} gave a {type(value).__name__}, and not messages")
-    messages = tuple(cast("Iterable[Any]", value))
+    try:
+        messages = tuple(cast("Iterable[Any]", value))
+    except Exception as error:  # a generator is the host's own code, run here
+        raise BadAnswer(f"{hook} failed: {str(error) or type(error).__name__}") from error
     for message in messages:
         if not isinstance(message, MESSAGES):
             raise BadAnswer(f"{hook} gave a {type(message).__name__} among its messages")

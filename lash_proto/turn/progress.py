@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, setters
 
 from ..failures import Failure
 from ..messages import AssistantMessage, LlmRequest, Message
@@ -24,7 +24,7 @@ def _all(messages: Iterable[Message]) -> list[Message]:
     return list(messages)
 
 
-@define
+@define(on_setattr=setters.NO_OP)  # as in Turn
 class Progress:
     """`messages` is the conversation, `new` what of it the run has added, `pending` what is to be said next.
 

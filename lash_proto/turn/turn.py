@@ -24,10 +24,10 @@ Decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, fields, setters
 
 from ..effects import Abort, AskHost
 from ..errors import OutputError
@@ -37,12 +37,13 @@ from ..machine import Done, Ids
 from ..messages import AssistantMessage, LlmRequest, Message, UserMessage
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
+from ..renewal import ON_RENEW, ON_RENEWED
 from ..replies import Attempt, LlmResponse
 from ..schema import output_of
-from ..tools import Tool, tool
+from ..tools import Tool, tools_of
 from ..values import UNSET
 from .batch import Batch
-from .context import BadAnswer, check_continuable, fitted, is_too_long, messages_in
+from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
 from .events import AgentEnd, AgentStart, MessageEnd, MessageStart, TurnEnd, TurnStart
 from .hooks import (
     CONVERT_TO_LLM,
@@ -65,19 +66,12 @@ _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
 
 
-def _distinct(tools: Iterable[Any]) -> tuple[Tool[Any, Any], ...]:
-    made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
-    names = [each.name for each in made]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"two tools are called {min(twice)!r}")
-    return made
-
-
 def _progress(run: Progress | Iterable[Message]) -> Progress:
     return run if isinstance(run, Progress) else Progress(run)
 
 
-@define
+# A converter is for what callers give; run on each change it would cost more than the change.
+@define(on_setattr=setters.NO_OP)
 class Turn:
     """A run. Gives effects, AgentEvents and, last, `Done` of an AgentResult or, where it waits for its host, a Paused.
 
@@ -105,18 +99,22 @@ class Turn:
     look: bool = True
     ids: Ids = field(factory=Ids)
 
+    same_provider: bool = field(default=True, init=False)
+    """Whether `handle` is the one given, or that one with a credential had anew."""
+
     _answers: dict[int, Any] = field(factory=dict[int, Any], init=False)  # to what a run that was saved had asked
     _saving: int | None = field(default=None, init=False)
     _stale: bool = field(default=False, init=False)  # what is being kept is no longer the whole of it
     _then: str | None = field(default=None, init=False)  # what follows once it is kept
     _child: ModelTurn | None = field(default=None, init=False)
     _batch: Batch | None = field(default=None, init=False)
+    _told: Told | None = field(default=None, init=False)
     _look_at: float | None = field(default=None, init=False)  # when the queues are looked into
 
     def __attrs_post_init__(self) -> None:
         if self.budget.max_cost is not None and self.model.prices is None:
             raise ValueError("max_cost needs the model's prices: handle.model(id, prices=...)")
-        self.tools = _distinct(self.tools)
+        self.tools = tools_of(self.tools)
         self.request = evolve(self.request, messages=(), output=output_of(self.output) or self.request.output)
 
     # --- the machine -----------------------------------------------------------------------------------------------
@@ -373,13 +371,18 @@ class Turn:
         run.phase, run.begun, run.turns = "call", now, run.turns + 1
         return self._keep("call", now)
 
-    def _fit(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        told, losses = fitted(messages, self.handle, self.model)
+    def _fit(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        if self._told is None or messages is not self.run.messages or not self._told.is_for(self.handle, self.model):
+            self._told = Told.to(self.handle, self.model)
+        told = self._told
+        fit = told.upto(messages)
         target = f"{self.handle.kind}:{self.model.id}"
         if target != self.run.told_of:  # once for each that the conversation is handed to
             self.run.told_of = target
-            self.run.notes += losses
-        return told
+            self.run.notes += told.losses
+        if messages is not self.run.messages:
+            self._told = None
+        return fit
 
     # --- the model -------------------------------------------------------------------------------------------------
 
@@ -493,7 +496,7 @@ class Turn:
         assert run.message is not None
         if value is None:
             return self._finish("error", run.message.error, now)
-        run.messages = list(messages_in(ON_OVERFLOW, value))
+        run.messages, self._told = list(messages_in(ON_OVERFLOW, value)), None
         run.more = True
         return self._next(now)
 
@@ -532,20 +535,31 @@ class Turn:
         if turn.provider is not UNSET:
             if not isinstance(turn.provider, ProviderHandle) or turn.model is UNSET:
                 raise TypeError("provider is a handle, with a model of its own")
-            self.handle = turn.provider
-        if turn.model is not UNSET:
-            if not isinstance(turn.model, str | ModelSpec):
-                raise TypeError(f"a {type(turn.model).__name__} is no model")
-            self.model = self.handle.model(turn.model)
+            self.handle, self.same_provider = turn.provider, False
+            self.hooks -= {ON_RENEW, ON_RENEWED}  # who answers them keeps the handle that the run began with
+        model: Any = turn.model
+        if model is not UNSET:
+            if not isinstance(model, str | ModelSpec):
+                raise TypeError(f"a {type(model).__name__} is no model")
+            self.model = self.handle.model(model)
+            self._speak()
         if turn.tools is not UNSET:
-            self.tools = _distinct(turn.tools)
+            self.tools = tools_of(turn.tools)
         if turn.messages is not UNSET:
-            self.run.messages = list(messages_in(PREPARE_NEXT_TURN, turn.messages))
+            self.run.messages, self._told = list(messages_in(PREPARE_NEXT_TURN, turn.messages)), None
         if turn.system is not UNSET:
             self.request = evolve(self.request, system=turn.system)
         if turn.reasoning is not UNSET:
             self.request = evolve(self.request, options=evolve(self.request.options, reasoning=turn.reasoning))
         self.run.pending += messages_in(PREPARE_NEXT_TURN, turn.add)
+
+    def _speak(self) -> None:
+        """Make the options those of the model's dialect, which may be another by now."""
+        said = self.request.options
+        options = self.handle.options_type(self.model)().over(said)
+        given = [each.name for each in fields(type(said)) if said.get(each.name) is not None]
+        self.run.notes += tuple(f"{name}: not for {self.handle.kind}" for name in given if not hasattr(options, name))
+        self.request = evolve(self.request, options=options)
 
     # --- the host's word -------------------------------------------------------------------------------------------
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from run import Peer, environment
+from run import Peer
 from watch import TIMEOUT
 
+from benchmarks.peers import environment
 from tests.faults.readers import READERS, problem, read
 from tests.faults.scenes import (
     APIS,
@@ -141,8 +142,9 @@ def read_by(peer: Peer, scenes: dict[tuple[str, str], Scene], url: str) -> dict[
     asked = json.dumps({"url": url, "jobs": [[mode, scene.path] for _, mode, scene in jobs]})
     script = HERE / f"fault_{peer.name.removeprefix('faults-').replace('-', '_')}.py"
     outside = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    python = environment(peer.name, peer.requirement)
     ran = subprocess.run(
-        [str(environment(peer)), "-W", "ignore", str(script)], input=asked, capture_output=True, text=True, env=outside,
+        [str(python), "-W", "ignore", str(script)], input=asked, capture_output=True, text=True, env=outside,
         timeout=900, check=False,
     )  # fmt: skip
     if ran.returncode:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,11 +23,11 @@ from quirks import QUIRKS
 from scenarios import ANTHROPIC, CHAT, GOOGLE, RESPONSES, SCENARIOS, Scenario, answer, scripted
 from table import Row, show
 
+from benchmarks.peers import PLACE, environment
 from lash_io.faux_server import FauxServer
 from lash_proto.faux import FauxProvider
 
 HERE = Path(__file__).resolve().parent
-PLACE = HERE.parent.parent / ".venv-peers"
 
 
 @frozen
@@ -106,7 +105,7 @@ def read_by(peer: Peer, url: str) -> Iterator[Row]:
         if wanted(mode, api, scenario)
     ]
     asked = json.dumps({"url": url, "jobs": [[mode, scenario.name] for mode, scenario in jobs]})
-    command = [str(environment(peer)), str(HERE / f"read_{peer.name}.py")]
+    command = [str(environment(peer.name, peer.requirement)), str(HERE / f"read_{peer.name}.py")]
     # No proxies, keys or settings from outside: an SDK would heed them.
     outside = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     ran = subprocess.run(command, input=asked, capture_output=True, text=True, env=outside, timeout=600, check=False)
@@ -142,21 +141,6 @@ def compare(peer: str, mode: str, scenario: Scenario, seen: dict[str, Any], scri
 def shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 240 else f"{text[:160]} ... {text[-70:]}"
-
-
-def environment(peer: Peer) -> Path:
-    """The Python that has the peer's SDK; made on first use, and again when the requirement changed."""
-    folder = PLACE / peer.name
-    ready = folder / "requirement"
-    python = folder / "bin" / "python"
-    if not ready.is_file() or ready.read_text() != peer.requirement:
-        print(f"Setting up {folder.relative_to(PLACE.parent)} ...", flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        install = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", peer.requirement]
-        subprocess.run([str(python), *install], check=True)
-        ready.write_text(peer.requirement)
-    return python
 
 
 if __name__ == "__main__":

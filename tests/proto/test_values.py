@@ -120,8 +120,8 @@ def test_redacting_a_megabyte_that_nearly_is_a_token_takes_no_time() -> None:
 
 
 def test_a_json_value_is_redacted_inside_and_otherwise_kept() -> None:
-    value = {"message": f"key {KEY}", "list": [KEY, 1, None, {"a": True}], "n": 1.5}
-    assert redact_json(value) == {"message": "key ***", "list": ["***", 1, None, {"a": True}], "n": 1.5}
+    value = {"message": f"key {KEY}", "list": [KEY, 1, None, {"a": True}], "n": 1.5, f"no {KEY}": 0}
+    assert redact_json(value) == {"message": "key ***", "list": ["***", 1, None, {"a": True}], "n": 1.5, "no ***": 0}
 
 
 # --- headers and text ------------------------------------------------------------------------------------------------

@@ -73,7 +73,9 @@ async def test_the_same_in_shorthand(stage: Stage) -> None:
 
 @on_all_stages
 async def test_the_arguments_of_a_start_are_the_models_own(stage: Stage) -> None:
-    agent = stage.agent([call(1, "add", a="2", b=3), "5."], tools=[add], before_tool_call=lambda asked: {"a": 0, "b": 0})
+    agent = stage.agent(
+        [call(1, "add", a="2", b=3), "5."], tools=[add], before_tool_call=lambda asked: {"a": 0, "b": 0}
+    )
     await agent.prompt("Add.")
     (start,) = [event for event in stage.events if isinstance(event, ToolExecutionStart)]
     assert start.arguments == {"a": "2", "b": 3}

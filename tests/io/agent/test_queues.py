@@ -83,7 +83,14 @@ async def test_steering_beats_terminate(stage: Stage) -> None:
     agent = stage.agent([call(1, "bye", word="so"), "One more."], tools=[bye])
     agent.subscribe(at(ToolExecutionEnd, lambda: agent.steer("Stay!")))
     result = await agent.prompt("Go.")
-    assert stage.told[7:] == ["turn_end c1", "turn_start", "user Stay!", "assistant One more.", "turn_end", "agent_end 5"]
+    assert stage.told[7:] == [
+        "turn_end c1",
+        "turn_start",
+        "user Stay!",
+        "assistant One more.",
+        "turn_end",
+        "agent_end 5",
+    ]
     assert result.reason == "done"
 
 
@@ -124,7 +131,15 @@ async def test_all_follow_ups_at_once(stage: Stage) -> None:
     agent.follow_up("Sure?")
     agent.follow_up("Really?")
     await agent.prompt("Go.")
-    assert stage.told[4:] == ["turn_end", "turn_start", "user Sure?", "user Really?", "assistant 2", "turn_end", "agent_end 5"]
+    assert stage.told[4:] == [
+        "turn_end",
+        "turn_start",
+        "user Sure?",
+        "user Really?",
+        "assistant 2",
+        "turn_end",
+        "agent_end 5",
+    ]
 
 
 @on_all_stages

@@ -105,7 +105,9 @@ async def test_one_by_one_where_one_tool_of_the_batch_wants_it(stage: Stage) -> 
     def step() -> str:
         return "stepped"
 
-    agent = stage.agent([[adding(1), call(2, "step"), adding(3)], [call(4, "sub"), call(5, "sub")], "Done."], tools=[add, step])
+    agent = stage.agent(
+        [[adding(1), call(2, "step"), adding(3)], [call(4, "sub"), call(5, "sub")], "Done."], tools=[add, step]
+    )
     await agent.prompt("Go.")
     assert stage.told[4:14] == [
         "start c1 add",

@@ -18,7 +18,7 @@ from lash_proto.messages import (
 )
 from lash_proto.replies import LlmResponse
 from lash_proto.turn import without_failed
-from lash_proto.turn.context import BadAnswer, check_continuable, fitted, is_too_long, messages_in
+from lash_proto.turn.context import BadAnswer, Told, check_continuable, is_too_long, messages_in
 from lash_proto.usage import LlmUsage
 from tests.proto.turn.play import HANDLE, call, says
 
@@ -49,10 +49,11 @@ def test_failed_turns_and_the_apps_own_entries_are_left_out() -> None:
 
 def test_what_a_model_cannot_be_told_is_in_the_report() -> None:
     blind = HANDLE.model("m-1", inputs=("text",))
-    messages, losses = fitted([UserMessage((ImagePart(b"x", "image/png"), TextPart("What?")))], HANDLE, blind)
+    told = Told.to(HANDLE, blind)
+    messages = told.upto([UserMessage((ImagePart(b"x", "image/png"), TextPart("What?")))])
     omitted = TextPart("(image omitted: model does not support images)")
     assert messages == (UserMessage((omitted, TextPart("What?"))),)
-    assert losses == ("message 0: no image, for the model takes no image",)
+    assert told.losses == ("message 0: no image, for the model takes no image",)
 
 
 @pytest.mark.parametrize(
