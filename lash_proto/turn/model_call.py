@@ -201,11 +201,11 @@ class PartialMessage:
         self._kinds.append(kind)
 
     def _open(self, event: Any) -> list[str]:
-        index = event.content_index
-        block: Any = self._blocks[index] if 0 <= index < len(self._blocks) else None
+        index: int = event.content_index
+        block = self._blocks[index] if 0 <= index < len(self._blocks) else None
         if not isinstance(block, list) or self._kinds[index] is not _KINDS[type(event)]:
             raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")
-        return cast("list[str]", block)
+        return block
 
     @property
     def content(self) -> tuple[Part, ...]:
