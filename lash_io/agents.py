@@ -322,6 +322,7 @@ class AgentBase:
             "queues": self._queues,
             "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
             "output": options.get("output"),
+            "sequential": options.get("tool_execution") == "sequential",
             "limited": self._calls.limited,
         }
 
@@ -344,7 +345,6 @@ class AgentBase:
             Progress(self._messages),
             prompts=prompts,
             request=request,
-            sequential=self._options.get("tool_execution") == "sequential",
             seed=entropy(16),
             look=look,
             **self._settings(),

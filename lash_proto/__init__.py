@@ -124,6 +124,32 @@ if TYPE_CHECKING:
     from .tools import tool as tool
     from .tools import validate_tool_arguments as validate_tool_arguments
     from .tools import validate_tool_call as validate_tool_call
+    from .turn import AfterToolCall as AfterToolCall
+    from .turn import AgentEnd as AgentEnd
+    from .turn import AgentResult as AgentResult
+    from .turn import AgentStart as AgentStart
+    from .turn import ApproveToolCall as ApproveToolCall
+    from .turn import BeforeToolCall as BeforeToolCall
+    from .turn import Block as Block
+    from .turn import Budget as Budget
+    from .turn import Later as Later
+    from .turn import MessageEnd as MessageEnd
+    from .turn import MessageStart as MessageStart
+    from .turn import MessageUpdate as MessageUpdate
+    from .turn import ModelCall as ModelCall
+    from .turn import NextTurn as NextTurn
+    from .turn import Paused as Paused
+    from .turn import Queues as Queues
+    from .turn import ToolExecutionEnd as ToolExecutionEnd
+    from .turn import ToolExecutionStart as ToolExecutionStart
+    from .turn import ToolExecutionUpdate as ToolExecutionUpdate
+    from .turn import Turn as Turn
+    from .turn import TurnContext as TurnContext
+    from .turn import TurnEnd as TurnEnd
+    from .turn import TurnStart as TurnStart
+    from .turn import TurnState as TurnState
+    from .turn import Waiting as Waiting
+    from .turn import without_failed as without_failed
     from .usage import LlmUsage as LlmUsage
     from .values import UNSET as UNSET
     from .values import JsonFormError as JsonFormError
@@ -166,6 +192,10 @@ _WHERE: dict[str, str] = {
         "tokens": "estimate_tokens is_overflow",
         "tools": "Tool ToolArgumentsError ToolCallError ToolContext ToolResult UnknownToolError tool"
         " validate_tool_arguments validate_tool_call",
+        "turn": "AfterToolCall AgentEnd AgentResult AgentStart ApproveToolCall BeforeToolCall Block Budget Later"
+        " MessageEnd MessageStart MessageUpdate ModelCall NextTurn Paused Queues ToolExecutionEnd"
+        " ToolExecutionStart ToolExecutionUpdate Turn TurnContext TurnEnd TurnStart TurnState Waiting"
+        " without_failed",
         "usage": "LlmUsage",
         "values": "UNSET JsonFormError Secret from_json to_json",
     }.items()
@@ -178,8 +208,13 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "Abort",
+    "AfterToolCall",
+    "AgentEnd",
+    "AgentResult",
+    "AgentStart",
     "AnthropicCompat",
     "AnthropicOptions",
+    "ApproveToolCall",
     "AskHost",
     "AssistantMessage",
     "Attempt",
@@ -187,8 +222,11 @@ __all__ = [
     "AudioPart",
     "AuthenticationError",
     "BadRequestError",
+    "BeforeToolCall",
+    "Block",
     "BodyEnded",
     "BodyReceived",
+    "Budget",
     "CODECS",
     "CallHttp",
     "Cancelled",
@@ -196,8 +234,8 @@ __all__ = [
     "ChatCompat",
     "ChatOptions",
     "Connected",
-    "Cost",
     "ContextOverflowError",
+    "Cost",
     "CustomMessage",
     "DocumentPart",
     "Done",
@@ -221,6 +259,7 @@ __all__ = [
     "JsonObject",
     "JsonSchema",
     "LashError",
+    "Later",
     "Limits",
     "LlmRequest",
     "LlmResponse",
@@ -228,8 +267,13 @@ __all__ = [
     "LocalProtocolError",
     "Loss",
     "Machine",
+    "MessageEnd",
+    "MessageStart",
+    "MessageUpdate",
     "MissingCredential",
+    "ModelCall",
     "ModelSpec",
+    "NextTurn",
     "NotFoundError",
     "OpaquePart",
     "OpenRouterImagesOptions",
@@ -237,11 +281,13 @@ __all__ = [
     "OutputError",
     "OverloadedError",
     "PartAdded",
+    "Paused",
     "PermissionDeniedError",
     "PriceTier",
     "Prices",
     "ProviderOptions",
     "ProviderTool",
+    "Queues",
     "QuotaExceededError",
     "RateLimitError",
     "ReasoningDelta",
@@ -271,14 +317,23 @@ __all__ = [
     "ToolCallStart",
     "ToolContext",
     "ToolDefinition",
+    "ToolExecutionEnd",
+    "ToolExecutionStart",
+    "ToolExecutionUpdate",
     "ToolResult",
     "ToolResultMessage",
     "ToolReturned",
+    "Turn",
+    "TurnContext",
+    "TurnEnd",
+    "TurnStart",
+    "TurnState",
     "UNSET",
     "UnknownToolError",
     "UnsupportedRequest",
     "UsageUpdate",
     "UserMessage",
+    "Waiting",
     "Woke",
     "__version__",
     "estimate_tokens",
@@ -293,6 +348,7 @@ __all__ = [
     "tool",
     "validate_tool_arguments",
     "validate_tool_call",
+    "without_failed",
 ]
 
 

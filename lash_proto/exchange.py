@@ -172,6 +172,9 @@ class Exchange:
             return self._renewing(happening, now)
         handler = _HANDLERS.get(type(happening))
         if handler is None:
+            id = getattr(happening, "id", None)
+            if id is not None and id not in (self._call, self._ask):
+                return self._stale(happening)  # late news of another machine's effect, with which it shares its ids
             raise LocalProtocolError(f"{type(happening).__name__} answers nothing that an Exchange asks for")
         if self._ask is not None and isinstance(happening, _OF_A_BODY) and happening.id == self._call:
             self._held.append(happening)

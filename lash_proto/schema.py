@@ -145,12 +145,13 @@ class Checker:
     that it names: a schema that is used once is not held to its draft, which takes longer than many a value.
     """
 
-    __slots__ = ("jsonschema", "validator")
+    __slots__ = ("jsonschema", "schema", "validator")
 
     def __init__(self, schema: Schema, *, strict: bool = False) -> None:
         self.jsonschema = _jsonschema()
         if self.jsonschema is None:
             raise ImportError("checking against a JSON Schema needs jsonschema: pip install 'lash-llm[tools]'")
+        self.schema = schema
         said = schema.get("$schema")
         draft = self.jsonschema.Draft202012Validator
         if isinstance(said, str):
@@ -163,6 +164,9 @@ class Checker:
         # Less its own name for the draft, at which jsonschema would go back to its own class.
         schema = {key: value for key, value in schema.items() if key != "$schema"}
         self.validator = _linear(self.jsonschema, draft)(schema, registry=import_module("referencing").Registry())
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.schema,)  # jsonschema's part of it cannot be pickled (law 5)
 
     def errors(self, value: Json, path: str = "") -> list[Any]:
         """All that jsonschema finds wrong. Raises Misfit where the schema cannot be applied."""

@@ -336,6 +336,8 @@ _TAGGED = (
     "faux.script",
     "providers.handle",
     "tools.results",
+    "turn.events",
+    "turn.state",
     "codecs.anthropic_messages.options",
     "codecs.google.options",
     "codecs.openai_completions.options",

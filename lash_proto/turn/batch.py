@@ -15,7 +15,7 @@ Decisions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, cast
 
 from attrs import define, evolve, field
 
@@ -24,7 +24,7 @@ from ..failures import LocalProtocolError
 from ..happenings import Failed, Happening, HostAnswered, Progressed, ToolReturned
 from ..machine import Ids
 from ..messages import AssistantMessage, Message, ToolCallPart, ToolResultMessage
-from ..tools import Tool, ToolCallError, ToolResult, check_arguments, error_result, find_tool, to_result
+from ..tools import Tool, ToolCallError, ToolResult, check_arguments, error_result, find_tool, json_of, to_result
 from .events import AgentEvent, ToolExecutionEnd, ToolExecutionStart, ToolExecutionUpdate
 from .hooks import (
     AFTER_TOOL_CALL,
@@ -36,7 +36,7 @@ from .hooks import (
     Block,
     Later,
 )
-from .state import BatchState, CallState, Waiting
+from .state import BatchState, CallState, Status, Waiting
 
 ABORTED = "The run was aborted before this call had a result."
 INTERRUPTED = "interrupted; it may have run"
@@ -45,9 +45,9 @@ _CUT = (
     "{name} was not run: the reply ended before it was whole ({stop}), so the arguments may be cut short. "
     "Make the call again, with all of its arguments."
 )
+_HOOK_FAILED = "the program failed at this call: {}"
 _NOT_WHOLE = ("length", "content_filter", "refusal")
 
-Status: TypeAlias = Literal["new", "before", "approve", "ready", "running", "after", "done"]
 _ASKING = ("before", "approve", "after")
 
 
@@ -81,7 +81,7 @@ class Slot:
         question = state.question
         return cls(
             state.call,
-            cast("Status", state.status),
+            state.status,
             state.arguments,
             state.attempt,
             state.result,
@@ -204,7 +204,8 @@ class Batch:
             if slot.status == "new":
                 outputs += self._take_up(slot)
             if slot.waits and slot.question is None:  # restored, and to be asked again
-                outputs += self._ask(slot)
+                listens = slot.status == "approve" or _NAMES[slot.status] in self.hooks
+                outputs += self._ask(slot) if listens else self.answer(slot, None)
             if slot.status in ("before", "approve") and not slot.later:
                 return outputs
             if self.sequential and slot.status != "done":
@@ -242,7 +243,7 @@ class Batch:
                 return self._ran(slot, error_result(message))
             case Failed(_, _, message):
                 slot.question = None
-                return self._end(slot, error_result(f"the program failed at this call: {message}"))
+                return self._end(slot, error_result(_HOOK_FAILED.format(message)))
             case HostAnswered(_, value) if id == slot.question:
                 return self.answer(slot, value)
             case _:
@@ -290,7 +291,10 @@ class Batch:
         outputs: list[Any] = []
         for slot in self.slots:
             slot.effect = slot.deadline = None
-            if slot.later and slot.question in answers:
+            if slot.status in ("before", "approve", "ready") and self._tool(slot) is None:
+                slot.question, slot.later = None, False
+                outputs += self._end(slot, error_result(f"The program has no tool {slot.call.name} any more."))
+            elif slot.later and slot.question in answers:
                 outputs += self.answer(slot, answers.pop(slot.question))
             elif slot.status != "approve" or APPROVE in self.hooks:
                 slot.question, slot.later = None, False
@@ -339,7 +343,10 @@ class Batch:
         if isinstance(value, Block):
             return self._end(slot, _blocked(value))
         if isinstance(value, Mapping):
-            slot.arguments = cast("Mapping[str, Any]", value)
+            try:
+                slot.arguments = json_of(value)  # what is kept of them must be what the tool gets
+            except (TypeError, ValueError) as error:
+                return self._end(slot, error_result(_HOOK_FAILED.format(f"{BEFORE_TOOL_CALL}: {error}")))
         elif value is not None:
             return self._end(slot, _odd(BEFORE_TOOL_CALL, value))
         return self._seen(slot)
@@ -393,7 +400,7 @@ def _blocked(block: Block) -> ToolResult:
 
 
 def _odd(hook: str, value: Any) -> ToolResult:
-    return error_result(f"the program failed at this call: {hook} gave a {type(value).__name__}")
+    return error_result(_HOOK_FAILED.format(f"{hook} gave a {type(value).__name__}"))
 
 
 _NAMES = {"before": BEFORE_TOOL_CALL, "approve": APPROVE, "after": AFTER_TOOL_CALL}

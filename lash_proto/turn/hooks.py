@@ -1,6 +1,6 @@
 """What a run asks its host (`AskHost`), each where somebody listens: the names, what is asked, what may be answered.
 
-Any of them may be answered `Later`: then whatever is under way ends first, and the run pauses.
+Any of them but STREAM and SAVE may be answered `Later`: then whatever is under way ends first, and the run pauses.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from ..exchange import ON_PAYLOAD, ON_RESPONSE, Exchange
 from ..failures import Failure, FailureKind, LocalProtocolError
 from ..happenings import Cancelled, Failed, Happening, HostAnswered, Progressed, Woke
 from ..machine import Done, Ids
-from ..messages import AssistantMessage, LlmRequest, Part, ReasoningPart, TextPart
+from ..messages import AssistantMessage, LlmRequest, Part, ReasoningPart, TextPart, ToolCallPart
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
 from ..renewal import ON_RENEW, ON_RENEWED
@@ -30,11 +30,14 @@ from ..replies import (
     ReasoningEnd,
     ReasoningStart,
     ResponseEnd,
+    ResponseStart,
     TextDelta,
     TextEnd,
     TextStart,
+    ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
+    UsageUpdate,
 )
 from .events import MessageStart, MessageUpdate
 from .hooks import STREAM, ModelCall
@@ -112,7 +115,10 @@ class ModelTurn:
             case Progressed(id, event) if id == self._stream:
                 if isinstance(event, ResponseEnd):
                     return []  # it comes as the answer
-                self._heard.add(event)
+                try:
+                    self._heard.add(event)
+                except ValueError as error:
+                    return [Abort(id), *self._broken(Failure("other", f"{STREAM} told what no stream can: {error}"))]
                 return self._update(event)
             case HostAnswered(id, LlmResponse() as response) if id == self._stream:
                 return [Done(response)]
@@ -165,29 +171,41 @@ class PartialMessage:
     """Blocks in their order, put together from events: whole ones as they ended, texts as far as they have come."""
 
     _blocks: list[Part | list[str]] = field(factory=list[Any], init=False)
-    _kinds: list[type[TextPart | ReasoningPart] | None] = field(factory=list[Any], init=False)
+    _kinds: list[type[Any] | None] = field(factory=list[Any], init=False)
 
     def add(self, event: Any) -> None:
-        """Take an event; one that speaks of no block is passed over."""
+        """Take an event. Raises ValueError for what is none, or cannot come where it does."""
         match event:
-            case TextStart() | ReasoningStart() | ToolCallStart():
-                self._begin([], _TEXTS.get(type(event)))
-            case PartAdded(_, part):
-                self._begin(part, None)
-            case TextDelta(index, text) | ReasoningDelta(index, text):
-                block = self._blocks[index]
-                if isinstance(block, list):
-                    block.append(text)
+            case TextStart(index) | ReasoningStart(index) | ToolCallStart(index):
+                self._begin(index, [], _KINDS[type(event)])
+            case PartAdded(index, part):
+                self._begin(index, part, None)
+            case TextDelta(index, text) | ReasoningDelta(index, text) | ToolCallDelta(index, text):
+                self._open(event).append(text)
             case TextEnd(index, part) | ReasoningEnd(index, part) | ToolCallEnd(index, part):
+                self._open(event)
+                if type(part) is not _KINDS[type(event)]:
+                    raise ValueError(f"a {type(event).__name__} with a {type(part).__name__}")
                 self._blocks[index] = part
             case AttemptReset():
                 self._blocks, self._kinds = [], []
-            case _:
+            case ResponseStart() | UsageUpdate():
                 pass
+            case _:
+                raise ValueError(f"a {type(event).__name__}")
 
-    def _begin(self, block: Part | list[str], kind: type[TextPart | ReasoningPart] | None) -> None:
+    def _begin(self, index: int, block: Part | list[str], kind: type[Part] | None) -> None:
+        if index != len(self._blocks):
+            raise ValueError(f"block {index} begins where {len(self._blocks)} is next")
         self._blocks.append(block)
         self._kinds.append(kind)
+
+    def _open(self, event: Any) -> list[str]:
+        index = event.content_index
+        block = self._blocks[index] if 0 <= index < len(self._blocks) else None
+        if not isinstance(block, list) or self._kinds[index] is not _KINDS[type(event)]:
+            raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")
+        return block
 
     @property
     def content(self) -> tuple[Part, ...]:
@@ -196,9 +214,19 @@ class PartialMessage:
         for class_, block in zip(self._kinds, self._blocks, strict=True):
             if not isinstance(block, list):
                 parts.append(block)
-            elif block and class_ is not None:
+            elif block and class_ in (TextPart, ReasoningPart):
                 parts.append(class_("".join(block)))
         return tuple(parts)
 
 
-_TEXTS: Final[dict[type, type[TextPart | ReasoningPart]]] = {TextStart: TextPart, ReasoningStart: ReasoningPart}
+_KINDS: Final[dict[type, type[Any]]] = {
+    TextStart: TextPart,
+    TextDelta: TextPart,
+    TextEnd: TextPart,
+    ReasoningStart: ReasoningPart,
+    ReasoningDelta: ReasoningPart,
+    ReasoningEnd: ReasoningPart,
+    ToolCallStart: ToolCallPart,
+    ToolCallDelta: ToolCallPart,
+    ToolCallEnd: ToolCallPart,
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from attrs import define, field, setters
 
@@ -17,7 +17,7 @@ from ..usage import LlmUsage
 from .events import MessageEnd, MessageStart
 from .queues import Queues
 from .results import EndReason, add_cost, add_usage
-from .state import BatchState, TurnState
+from .state import BatchState, Phase, TurnState
 
 
 def _all(messages: Iterable[Message]) -> list[Message]:
@@ -34,7 +34,7 @@ class Progress:
     """
 
     messages: list[Message] = field(factory=list[Message], converter=_all)
-    phase: str = "new"
+    phase: Phase = "new"
     new: list[Message] = field(factory=list[Message])
     pending: list[Message] = field(factory=list[Message])
     sent: tuple[Message, ...] | None = None
@@ -150,6 +150,6 @@ class Progress:
             told_of=state.told_of,
             question=state.question,
             later=state.question is not None,
-            reason=cast("EndReason | None", state.reason),
+            reason=state.reason,
             error=state.error,
         )

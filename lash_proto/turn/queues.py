@@ -67,8 +67,8 @@ class Queues:
 
     def handed_over(self) -> Queues:
         """All that waits, in queues of its own; what is said from now on waits here."""
-        waiting = [_take(queue, "all") for queue in (self.steering, self.follow_ups)]
-        return Queues(*waiting, self.steering_mode, self.follow_up_mode)
+        steering, follow_ups = _take(self.steering, "all"), _take(self.follow_ups, "all")
+        return Queues(steering, follow_ups, self.steering_mode, self.follow_up_mode)
 
     def clear(self) -> None:
         """Forget what waits."""

@@ -7,7 +7,7 @@ What the program brings is not in it: the functions of tools and hooks, and the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -27,6 +27,14 @@ from ..replies import Attempt
 from ..tools import ToolResult
 from ..usage import LlmUsage
 from ..values import Value
+from .results import EndReason
+
+Status: TypeAlias = Literal["new", "before", "approve", "ready", "running", "after", "done"]
+"""How far a call is: what has to happen to it next."""
+Phase: TypeAlias = Literal[
+    "new", "opened", "transform", "convert", "call", "tools", "overflow", "stop", "between", "prepare", "end", "done"
+]
+"""How far a run is: what it waits for."""
 
 _Message: TypeAlias = UserMessage | AssistantMessage | ToolResultMessage | CustomMessage
 
@@ -37,7 +45,7 @@ class CallState(Value):
 
     tag: ClassVar = ("type", "call_state")
     call: ToolCallPart
-    status: str
+    status: Status
     arguments: Mapping[str, Any] | None = None
     attempt: int = 0
     result: ToolResult | None = None
@@ -60,7 +68,7 @@ class TurnState(Value):
     """All that a run knows between two of its steps; `phase` is the step that is next."""
 
     tag: ClassVar = ("type", "turn_state")
-    phase: str
+    phase: Phase
     provider: ProviderSpec
     model: ModelSpec
     request: LlmRequest
@@ -94,7 +102,7 @@ class TurnState(Value):
     """Attempts at that call of which nobody knows what came of them."""
     question: int | None = None
     """What the host has yet to say, beside what it is asked of calls."""
-    reason: str | None = None
+    reason: EndReason | None = None
     error: Failure | None = None
     told_of: str | None = None
     """The provider and model whose losses have been reported."""

@@ -59,7 +59,7 @@ from .model_call import ABORTED, LOST, ModelTurn
 from .progress import Progress
 from .queues import Queues
 from .results import AgentResult, Budget, EndReason, output_in
-from .state import Paused, TurnState, Waiting
+from .state import Paused, Phase, TurnState, Waiting
 
 _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
@@ -112,7 +112,6 @@ class Turn:
     _then: str | None = field(default=None, init=False)  # what follows once it is kept
     _child: ModelTurn | None = field(default=None, init=False)
     _batch: Batch | None = field(default=None, init=False)
-    _transformed: tuple[Message, ...] | None = field(default=None, init=False)
     _told: Told | None = field(default=None, init=False)
     _look_at: float | None = field(default=None, init=False)  # when the queues are looked into
 
@@ -129,11 +128,9 @@ class Turn:
         """When a deadline passes: of the model call, of a tool, or of the whole run."""
         if self.run.phase in ("new", "end", "done"):
             return None
-        times = [
-            self._look_at,
-            self._total_at,
-            *(each.wake_at for each in (self._child, self._batch) if each is not None),
-        ]
+        times = [self._look_at, *(each.wake_at for each in (self._child, self._batch) if each is not None)]
+        if self.run.reason is None:  # else it is being ended already
+            times.append(self._total_at)
         return min((at for at in times if at is not None), default=None)
 
     def start(self, now: float) -> list[Any]:
@@ -222,7 +219,7 @@ class Turn:
         **settings: Any,
     ) -> Turn:
         """The run that was saved so, to be started again with the program's own part: the handle with its key, and as
-        `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, limited).
+        `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, sequential, limited).
 
         `answers` are what the host says to `Paused.waiting`, by their ids; what is missing is asked again. `queues` are
         filled with what was waiting in the saved ones. Raises ValueError where the handle is of another kind than the
@@ -262,8 +259,12 @@ class Turn:
         if run.question in self._answers:
             return self._take(self._answers.pop(run.question), now)
         run.question, run.later = None, False
-        if run.phase in ("transform", "convert"):
+        if run.phase == "transform":
             return self._ask_context(now)
+        if run.phase == "convert":
+            return self._ask_conversion(now)
+        if _NAMES[run.phase] not in self.hooks:  # nobody listens any more
+            return self._take(None, now)
         return self._ask(run.phase, self._context())
 
     def _call_again(self, now: float) -> list[Any]:
@@ -325,7 +326,7 @@ class Turn:
 
     # --- the queues ------------------------------------------------------------------------------------------------
 
-    def _await_listeners(self, phase: str, now: float) -> list[Any]:
+    def _await_listeners(self, phase: Phase, now: float) -> list[Any]:
         self.run.phase, self._look_at = phase, now
         return []
 
@@ -342,35 +343,35 @@ class Turn:
         self._batch = None
         return [TurnStart(), *self.run.say_pending(), *self._ask_context(now)]
 
-    def _ask(self, phase: str, value: Any) -> list[Any]:
+    def _ask(self, phase: Phase, value: Any) -> list[Any]:
         self.run.phase = phase
         self.run.question = self.ids.next()
         return [AskHost(self.run.question, _NAMES[phase], value)]
 
     def _ask_context(self, now: float) -> list[Any]:
         run = self.run
-        run.phase, run.sent, run.more, self._transformed = "transform", None, False, None
+        run.phase, run.sent, run.more = "transform", None, False
         if TRANSFORM_CONTEXT in self.hooks:
             return self._ask("transform", tuple(run.messages))
         return self._ask_conversion(now)
 
     def _answered_transform(self, value: Any, now: float) -> list[Any]:
         if value is not None:
-            self._transformed = messages_in(TRANSFORM_CONTEXT, value)
+            self.run.sent = messages_in(TRANSFORM_CONTEXT, value)
         return self._ask_conversion(now)
 
     def _ask_conversion(self, now: float) -> list[Any]:
         if CONVERT_TO_LLM in self.hooks:
-            told = tuple(self.run.messages) if self._transformed is None else self._transformed
-            return self._ask("convert", told)
+            sent = self.run.sent
+            return self._ask("convert", tuple(self.run.messages) if sent is None else sent)
         return self._answered_convert(None, now)
 
     def _answered_convert(self, value: Any, now: float) -> list[Any]:
         run = self.run
         if value is not None:
             run.sent = messages_in(CONVERT_TO_LLM, value)
-        elif self._transformed is not None:
-            run.sent = self._fit(self._transformed)
+        elif run.sent is not None:
+            run.sent = self._fit(run.sent)
         run.phase, run.begun, run.turns = "call", now, run.turns + 1
         return self._keep("call", now)
 
@@ -420,6 +421,9 @@ class Turn:
         message = run.take_response(response, self.model)
         outputs: list[Any] = [MessageEnd(message)]
         if run.reason is not None or message.stop_reason == "aborted":
+            if message.error is None:  # it was whole when the abort came, and its calls need results
+                self._batch = Batch.of(message, self.tools, self.hooks, self.ids, sequential=self.sequential)
+                outputs += [*self._batch.abort(), *self._tell_results(self._batch)]
             return [*outputs, *self._end_turn(), *self._finish(run.reason or "aborted", message.error, now)]
         if is_too_long(response, self.model) and ON_OVERFLOW in self.hooks:
             return [*outputs, *self._end_turn(), *self._ask("overflow", self._context())]
@@ -573,7 +577,7 @@ class Turn:
 
     def _woke(self, now: float) -> list[Any]:
         total = self._total_at
-        if self.run.phase not in ("end", "done") and total is not None and now >= total:
+        if self.run.reason is None and self.run.phase != "new" and total is not None and now >= total:
             failure = Failure("timeout", f"the run took longer than its max_seconds ({self.budget.max_seconds:g})")
             return self._stop(now, "max_seconds", failure)
         if self._look_at is not None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from referencing import Registry
 
 from lash_proto.errors import LashError
-from lash_proto.messages import ToolCallPart
+from lash_proto.messages import ToolCallPart, ToolDefinition
 from lash_proto.tools import (
     Tool,
     ToolArgumentsError,
@@ -237,6 +237,32 @@ def test_malformed_json_reaches_no_tool() -> None:
 def test_free_text_reaches_no_tool() -> None:
     error = refused(by_schema({}), call({}, "echo", raw_arguments="*** Begin Patch", kind="custom"))
     assert error.problems == (("", "it takes JSON arguments, not free text"),)
+
+
+def test_free_text_is_the_input_of_a_custom_tool() -> None:
+    def patch(input: str) -> str:
+        return input.upper()
+
+    custom = attrs.evolve(tool(patch), definition=ToolDefinition("patch", kind="custom"))
+    said = call({}, "patch", raw_arguments="*** Begin", kind="custom")
+    assert check_arguments(custom, said) == {"input": "*** Begin"}
+    assert check_arguments(custom, call({"input": "*** Begin"}, "patch")) == {"input": "*** Begin"}  # handed off
+    assert refused(custom, call({"n": 1}, "patch")).problems == (("", "it takes free text"),)
+    assert custom.run({"input": "a"}, ToolContext("c1")) == "A"
+
+
+def test_a_tool_can_be_pickled_where_its_function_can() -> None:
+    made = tool(by_its_name, parameters={"type": "object", "properties": {"x": {"type": "integer"}}})
+    twin = pickle.loads(pickle.dumps(made))
+    assert twin == made
+    assert (
+        refused(twin, call({"x": "y"}, "by_its_name")).problems
+        == refused(made, call({"x": "y"}, "by_its_name")).problems
+    )
+
+
+def by_its_name(x: int = 0) -> int:
+    return x
 
 
 def test_a_long_error_is_cut() -> None:
