@@ -167,16 +167,19 @@ class Run(Generic[R]):
         self._leave_tasks()
 
     async def __aenter__(self) -> Self:
-        self._group = await anyio.create_task_group().__aenter__()
+        # A group costs as much as a short answer, and a call that asks nobody else never has two effects at once.
+        flights = self._flights.values()
+        if len(self._performers) > 1 or not flights or not all(flight.bounded for flight in flights):
+            self._group = await anyio.create_task_group().__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        assert self._group is not None
-        # The caller's exception is the caller's: a group that saw it would wrap it.
-        await self._group.__aexit__(None, None, None)
+        if self._group is not None:
+            # The caller's exception is the caller's: a group that saw it would wrap it.
+            await self._group.__aexit__(None, None, None)
 
     def __aiter__(self) -> Self:
         return self
