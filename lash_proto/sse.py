@@ -18,9 +18,9 @@ How it is fast. CR and CRLF become LF before anything else looks; nothing notice
 a read completes is decoded once and split at blank lines, and the two shapes that all providers send are recognised
 whole; all else goes line by line. A read of one event, as most are where a stream is slower than its reader, is not
 split but held against the beginning of the event before it. A border between lines is also a border between UTF-8
-sequences, even broken ones, so a cut anywhere gives the same text. `str.splitlines` would cut JSON at U+2028. Bytes are
-looked for as numbers: CPython takes seven times as long for `b"\\n" in data` as for `10 in data`, which needs no buffer,
-and two bytes are found five times later than one.
+sequences, even broken ones, so a cut anywhere gives the same text. `str.splitlines` would cut JSON at U+2028. Bytes
+are looked for as numbers: CPython takes seven times as long for `b"\\n" in data` as for `10 in data`, which needs no
+buffer, and two bytes are found five times later than one.
 """
 
 from __future__ import annotations

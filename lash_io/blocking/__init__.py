@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import CancelToken
+from . import transports
 from .client import Client, Stream
 from .driver import Run, performers
-from .transports import (
-    DefaultTransport,
-    FauxTransport,
-    RecordTransport,
-    ReplayTransport,
-    StreamTransport,
-)
 
 if TYPE_CHECKING:
-    from .transports import HttpcoreTransport
+    from .transports import (
+        DefaultTransport,
+        FauxTransport,
+        HttpcoreTransport,
+        RecordTransport,
+        ReplayTransport,
+        StreamTransport,
+    )
 
 __all__ = [
     "CancelToken",
@@ -34,8 +35,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "HttpcoreTransport":  # which brings httpcore with it
+    if name not in transports.__all__:  # most are not needed, and some bring httpcore or the faux provider with them
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .transports import HttpcoreTransport
-
-    return HttpcoreTransport
+    value = globals()[name] = getattr(transports, name)
+    return value
