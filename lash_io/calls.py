@@ -3,8 +3,8 @@
 A hook is a function of the caller's that the Exchange asks (`AskHost`) where one is given. In AsyncClient it may be
 async. It runs in the caller's task or thread where nothing else could happen meanwhile, else in one of its own.
 
-Two hooks are the client's own: it keeps the handle that a call renewed, and gives it to those under way with an older
-one. So a credential is had anew once for all of its calls, unless two find out at the same moment.
+Two hooks are the client's own: it keeps the handle that a call renewed (`kept`), and gives it to those under way with
+an older one. So a credential is had anew once for all of its calls, also where two find out at the same moment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from lash_proto.admission import Limits
 from lash_proto.effects import AskHost
@@ -28,6 +28,7 @@ from lash_proto.replies import LlmResponse
 from lash_proto.values import Secret
 
 from .cancel import CancelToken
+from .kept import Kept, Ticket
 from .keys import with_env_key
 from .pictures import PicturePrompt, image_request_of
 from .requests import Prompt, provider_of, request_of
@@ -62,6 +63,8 @@ class Call:
     raise_errors: bool
     cancel: CancelToken | None = None
     answer: Callable[[AskHost], Any] | None = None
+    leave: Callable[[], None] = lambda: None
+    """Told that it is over."""
 
     def verdict(self) -> LashError | None:
         """What to raise once the call has ended; an abort that the caller asked for is no error."""
@@ -72,26 +75,12 @@ class Call:
         return error_of(response.error, response)
 
 
-@define
-class Kept:
-    """The handle as the latest of a client's calls left it."""
-
-    handle: ProviderHandle
-
-    def newer(self, handle: ProviderHandle, model: ModelSpec) -> ProviderHandle | None:
-        """The one that is kept, where it is another; for ON_RENEW."""
-        return None if handle == self.handle else self.handle
-
-    def keep(self, handle: ProviderHandle, model: ModelSpec) -> None:
-        """For ON_RENEWED."""
-        self.handle = handle
-
-
 @frozen
 class Calls:
-    """What a client knows, from which its calls are made."""
+    """What a client knows, from which its calls are made. `newer` is the twin's way to wait for what `kept` answers."""
 
     kept: Kept
+    newer: Callable[[Kept, Ticket, ProviderHandle], Any]
     model: str | ModelSpec | None
     options: ProviderOptions
     raise_errors: bool
@@ -102,6 +91,7 @@ class Calls:
     @classmethod
     def of(
         cls,
+        newer: Callable[[Kept, Ticket, ProviderHandle], Any],
         provider: ProviderHandle | str,
         model: str | ModelSpec | None,
         api_key: str | Secret | None,
@@ -115,7 +105,7 @@ class Calls:
         handle, model = provider_of(provider, model)
         handle = handle.with_key(api_key) if api_key else with_env_key(handle)
         options = options or ProviderOptions()
-        return cls(Kept(handle), model, options, raise_errors, on_payload, on_response, limits is not None)
+        return cls(Kept(handle), newer, model, options, raise_errors, on_payload, on_response, limits is not None)
 
     @property
     def provider(self) -> ProviderHandle:
@@ -153,13 +143,28 @@ class Calls:
             ON_PAYLOAD: asked.on_payload or self.on_payload,
             ON_RESPONSE: asked.on_response or self.on_response,
         }
-        if handle is self.provider and is_renewable(handle):  # and not one with a key of the call's own
-            wanted |= {ON_RENEW: self.kept.newer, ON_RENEWED: self.kept.keep}
+        ticket = None
+        if not asked.api_key and is_renewable(handle):  # and not one with a key of the call's own
+            ticket = self.kept.ticket()
+            wanted |= self._shared(ticket)
         hooks = {name: hook for name, hook in wanted.items() if hook is not None}
         exchange = handle.exchange(request, model, stream=stream, seed=entropy(16), hooks=hooks, limited=self.limited)
         raise_errors = self.raise_errors if asked.raise_errors is None else asked.raise_errors
         if not hooks:
             return Call(exchange, raise_errors, asked.cancel)
-        return Call(
-            exchange, raise_errors, asked.cancel, lambda effect: hooks[effect.name](effect.value, exchange.model)
-        )
+
+        def answer(effect: AskHost) -> Any:
+            return hooks[effect.name](effect.value, exchange.model)
+
+        def leave() -> None:
+            if ticket is not None:
+                self.kept.leave(ticket, exchange.handle)
+
+        return Call(exchange, raise_errors, asked.cancel, answer, leave)
+
+    def _shared(self, ticket: Ticket) -> dict[str, Callable[..., Any]]:
+        """The hooks by which a call shares the handle with others."""
+        return {
+            ON_RENEW: lambda handle, model: self.newer(self.kept, ticket, handle),
+            ON_RENEWED: lambda outcome, model: self.kept.tell(ticket, outcome),
+        }

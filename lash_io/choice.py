@@ -7,12 +7,15 @@ go past proxies that the environment names, since no proxy could reach them (as 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
 
 from lash_proto.http1 import Origin
+
+_WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")  # an IPv6 address alone is all colons
 
 __all__ = ["Choice", "choose", "refuse_settings"]
 
@@ -55,11 +58,10 @@ def _excepted(origin: Origin, no_proxy: str) -> bool:
         name = entry.strip()
         if name == "*":
             return True
-        host, colon, port = name.rpartition(":")
-        if colon and port.isdigit() and "]" not in port and ":" not in host:
-            if int(port) != origin.port:
+        if (found := _WITH_PORT.fullmatch(name)) is not None:
+            if int(found[2]) != origin.port:
                 continue
-            name = host
+            name = found[1]
         name = name.strip("[]").lstrip("*").lstrip(".")
         if name and (origin.host == name or origin.host.endswith(f".{name}")):
             return True

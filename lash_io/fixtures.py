@@ -5,7 +5,8 @@
     <name>/meta.json        api, provider, url_path, status, content_type, headers, streaming, complete
 
 Secrets never reach the disk: of a request nothing but path and body is written, and of both what looks like a
-credential, or was sent as one, is replaced by `***`. `complete` is false where the response broke off.
+credential, or was sent as one, is replaced by `***`. Of a call that is not `recordable`, such as one that exchanges a
+token, nothing is written at all. `complete` is false where the response broke off.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from .flights import News
 __all__ = ["Fixture", "Recording", "load"]
 
 # Cookies are credentials, and the rest say whose account it was.
-_PRIVATE = ("set-cookie", "cookie", "authorization", "proxy-", "x-api-key", "organization", "account", "user", "cf-ray")
+_PRIVATE = (
+    *("set-cookie", "cookie", "authorization", "proxy-", "x-api-key"),
+    *("organization", "project", "account", "user", "cf-ray"),
+)
 _FRAMING = (
     "content-length",
     "content-encoding",

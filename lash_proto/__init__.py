@@ -115,6 +115,15 @@ if TYPE_CHECKING:
     from .schema import schema_of as schema_of
     from .tokens import estimate_tokens as estimate_tokens
     from .tokens import is_overflow as is_overflow
+    from .tools import Tool as Tool
+    from .tools import ToolArgumentsError as ToolArgumentsError
+    from .tools import ToolCallError as ToolCallError
+    from .tools import ToolContext as ToolContext
+    from .tools import ToolResult as ToolResult
+    from .tools import UnknownToolError as UnknownToolError
+    from .tools import tool as tool
+    from .tools import validate_tool_arguments as validate_tool_arguments
+    from .tools import validate_tool_call as validate_tool_call
     from .usage import LlmUsage as LlmUsage
     from .values import UNSET as UNSET
     from .values import JsonFormError as JsonFormError
@@ -155,6 +164,8 @@ _WHERE: dict[str, str] = {
         " ResponseStart TextDelta TextEnd TextStart ToolCallDelta ToolCallEnd ToolCallStart UsageUpdate",
         "schema": "output_of parse_output schema_of",
         "tokens": "estimate_tokens is_overflow",
+        "tools": "Tool ToolArgumentsError ToolCallError ToolContext ToolResult UnknownToolError tool"
+        " validate_tool_arguments validate_tool_call",
         "usage": "LlmUsage",
         "values": "UNSET JsonFormError Secret from_json to_json",
     }.items()
@@ -251,14 +262,20 @@ __all__ = [
     "TextEnd",
     "TextPart",
     "TextStart",
+    "Tool",
+    "ToolArgumentsError",
     "ToolCallDelta",
     "ToolCallEnd",
+    "ToolCallError",
     "ToolCallPart",
     "ToolCallStart",
+    "ToolContext",
     "ToolDefinition",
+    "ToolResult",
     "ToolResultMessage",
     "ToolReturned",
     "UNSET",
+    "UnknownToolError",
     "UnsupportedRequest",
     "UsageUpdate",
     "UserMessage",
@@ -273,6 +290,9 @@ __all__ = [
     "schema_of",
     "supported_levels",
     "to_json",
+    "tool",
+    "validate_tool_arguments",
+    "validate_tool_call",
 ]
 
 

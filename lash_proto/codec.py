@@ -20,7 +20,11 @@ from .replies import LlmResponse, StreamEvent
 
 
 class Decoder(Protocol):
-    """One response, as its bytes come. Plain data between any two calls."""
+    """One response, as its bytes come. Plain data between any two calls.
+
+    One that has a `progress: int` counts there what the provider says of its work without an event of ours: a search
+    under way, sound that is told when it is whole. Keep-alives do not count.
+    """
 
     @property
     def ended(self) -> bool:

@@ -20,7 +20,8 @@ class CallHttp:
 
     `patience` is the longest silence, in seconds, that may be borne in the whole of it (None: any): for a pool that no
     word of the machine's reaches. `tokens` is what it counts where calls are limited, and that it waits for its turn
-    there, which is told as Admitted, before all else; None: it does not wait, and no such news comes.
+    there, which is told as Admitted, before all else; None: it does not wait, and no such news comes. `recordable`: no
+    credential is in it but in its headers, nor in its answer. Only a machine can know, so none is recorded unasked.
     """
 
     id: int
@@ -30,6 +31,7 @@ class CallHttp:
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     patience: float | None = None
     tokens: int | None = None
+    recordable: bool = False
 
 
 @frozen(weakref_slot=False)

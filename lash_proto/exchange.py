@@ -5,8 +5,9 @@ next attempt, a hook of the host's (`_ask` is its id), or a child that renews th
 `wake_at`, so no driver needs a timer of its own kind.
 
 Decisions.
-- The idle deadline moves with every event, for one assignment; bytes that carry no event (pings, comments) do not move
-  it, because a server can ping for ever.
+- The idle deadline moves with every event, for one assignment, and with what the provider tells of its work and is no
+  event of ours (`Decoder.progress`: a search under way). Pings, comments and events that say nothing do not move it,
+  because a server can ping for ever.
 - After `decoder.ended` nothing that matters can follow, yet the body is read on for a moment: some servers send usage
   after `[DONE]`, and a body read to its end keeps its connection.
 - A body that breaks off after the dialect's own end has lost nothing: that is a success.
@@ -15,8 +16,7 @@ Decisions.
   here, and no deadline but the whole call's runs, for it would measure the host. A hook that fails ends the call.
 - Where calls are limited, each attempt waits for its turn (`admission` has why), and until that comes it has not begun:
   no deadline but the whole call's runs, and nothing of it is in the ledger.
-- A credential goes over plain http to this machine and no other, unless the caller says otherwise. A redirect is
-  followed by nobody: it is told with its place, and what was sent goes nowhere else.
+- A redirect is followed by nobody: it is told with its place, and what was sent goes nowhere else.
 - A refused credential that can be had anew is renewed once a call, and the attempt made again at once. That is no
   retry. Where it cannot be had, the refusal stands, or what the renewal says of it.
 """
@@ -29,7 +29,6 @@ from typing import Any, Final, cast
 
 from attrs import define, evolve, field
 
-from . import __version__
 from .codec import Auth, Decoder, Handle, Route
 from .effects import Abort, AskHost, CallHttp
 from .errors import InsecureRequest, MissingCredential, UnsupportedRequest
@@ -46,11 +45,11 @@ from .happenings import (
     HostAnswered,
     Woke,
 )
-from .http import HeaderItems, HttpRequest, ResponseHead, has_credential, join_url, merge_headers, without_secrets
-from .http1 import split_url
+from .http import HttpRequest, ResponseHead, join_url, without_secrets
 from .machine import Done, Ids
 from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
+from .outgoing import Outgoing
 from .renewal import Bare, Renewal, Renewed, is_renewable
 from .replies import (
     Attempt,
@@ -64,9 +63,7 @@ from .replies import (
 )
 from .retry import Again, Backoff, Spent
 from .tokens import estimate_tokens
-from .values import Json, JsonDict, Secret, dump_json, header, parse_json, redact_json, redact_text, without_cookies
-
-USER_AGENT = f"lash/{__version__}"
+from .values import Json, JsonDict, dump_json, header, parse_json, redact_text, without_cookies
 
 CONNECT_TIMEOUT = 10.0
 FIRST_EVENT_TIMEOUT = 120.0
@@ -83,7 +80,6 @@ ON_RESPONSE: Final = "on_response"
 _THINKING = (ReasoningStart, ReasoningDelta)
 _NO_OUTPUT = (ResponseStart, UsageUpdate)
 _BY_CALLER: Final = "cancelled by the caller"
-_SHORTEST_KEY = 8  # shorter ones are made up, and hiding them would garble ordinary words
 
 
 @define
@@ -131,6 +127,7 @@ class Exchange:
     _spent: Spent = field(default=Spent(), init=False)
     _output: bool = field(default=False, init=False)
     _draining: bool = field(default=False, init=False)
+    _progress: int = field(default=0, init=False)  # the decoder's, as far as it counted
     _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
     _status: int | None = field(default=None, init=False)
     _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
@@ -158,7 +155,7 @@ class Exchange:
         total = options.get("total_timeout")
         self._total_at = None if total is None else now + total
         if not self._is_renewable():
-            self._check_credentials()
+            self._outgoing().check()
             return self._begin(now)
         return self._renew(now)
 
@@ -257,7 +254,7 @@ class Exchange:
     def _stop_asking(self, failure: Failure, now: float) -> list[Any]:
         """End the call without the host's answer, whatever the server has said: it must not hang on who was faster."""
         outputs: list[Any] = [] if self._ask is None else [Abort(self._ask)]
-        failure = self._without_keys(failure)
+        failure = self._outgoing().without_keys(failure)
         if self._decoder is not None:
             with suppress(RemoteProtocolError):  # what stood before a fault counts
                 for happening in self._held:
@@ -273,7 +270,7 @@ class Exchange:
 
     def _is_renewable(self) -> bool:
         """Whether it, or the provider's place, may change under way; not where the caller's own headers bring one."""
-        return is_renewable(self._handle()) and not self._brings_own()
+        return is_renewable(self._handle()) and not self._outgoing().brings_own()
 
     def _handle(self) -> Handle:
         return Bare(self.auth, self.route) if self.handle is None else self.handle
@@ -282,7 +279,7 @@ class Exchange:
         renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
         outputs = renewal.start(now)
         if outputs == [Done(Renewed(self._handle()))] and not refused:  # nothing to do: what is wrong may yet be raised
-            self._check_credentials()
+            self._outgoing().check()
             return self._begin(now)
         self._renewal = renewal
         return self._pass_on(renewal, outputs, now)
@@ -313,16 +310,17 @@ class Exchange:
         failure = self._why or renewed.failure
         if failure is None and renewal.refused and new == old:
             failure = self._failure  # the refusal stands
-        if failure is not None:
-            return self._end(self._with_failure(self._salvage(), self._without_keys(failure)))
         if new != old:
-            self.handle, self.auth = new, new.auth
+            self.handle, self.auth = new, new.auth  # also where the call ends: who keeps it may not have heard of it
+        if failure is not None:
+            return self._end(self._with_failure(self._salvage(), self._outgoing().without_keys(failure)))
+        if new != old:
             self.route = new.route_for(self.request, self.model)
         try:
             if self._attempt == 0 and new != old:
                 codec = cast("Any", self.route.codec)
                 self._http = codec.encode(self.request, self.model, stream=self.stream)
-            self._check_credentials()
+            self._outgoing().check()
             return self._begin(now)
         except (UnsupportedRequest, MissingCredential, InsecureRequest) as error:
             failure = error.failure or Failure(kind="authentication", message=str(error))
@@ -345,10 +343,11 @@ class Exchange:
             call,
             http.method,
             join_url(self.route.base_url, http.path),
-            self._all_headers(),
+            self._outgoing().headers(),
             http.body,
             patience=None if None in limits else max(limit for limit in limits if limit is not None),
             tokens=self._tokens,
+            recordable=True,
         )
         self._queued = self._tokens is not None
         if not self._queued:
@@ -373,44 +372,14 @@ class Exchange:
         self._over = False
         self._status, self._headers = None, ()
         self._output = self._draining = False
+        self._progress = 0
         limit = self.request.options.get("connect_timeout", CONNECT_TIMEOUT)
         self._set_deadline(now, limit, "connect_timeout")
         return again
 
-    def _all_headers(self) -> HeaderItems:
-        http, route = self._http, self.route
-        assert http is not None
-        return merge_headers(
-            {"user-agent": USER_AGENT, "accept-encoding": "identity"},
-            route.headers,
-            route.headers_for(self.request, self.model) if route.headers_for is not None else (),
-            http.headers,
-            self._credentials(),
-            self.request.options.get("extra_headers") or {},
-        )
-
-    def _check_credentials(self) -> None:
-        """One that is missing is told before any effect, and one that would go in the clear."""
-        self._credentials()
-        if self.route.base_url.startswith("https://") or self.request.options.get("allow_http", False):
-            return
-        origin, _ = split_url(self.route.base_url)
-        if origin.scheme == "http" and not origin.is_loopback and has_credential(self._all_headers()):
-            raise InsecureRequest(origin.authority)
-
-    def _credentials(self) -> HeaderItems:
-        """The handle's, unless the caller's own headers bring one or say that none is to go."""
-        try:
-            return self.auth.headers()
-        except MissingCredential:
-            if not self._brings_own():
-                raise
-            return ()
-
-    def _brings_own(self) -> bool:
-        given: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-        own = {name.lower() for name in given}
-        return not own.isdisjoint(("authorization", getattr(self.auth, "header", "authorization")))
+    def _outgoing(self) -> Outgoing:
+        assert self._http is not None
+        return Outgoing(self.auth, self.route, self.request, self.model, self._http)
 
     def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
         self._deadline = name
@@ -453,7 +422,9 @@ class Exchange:
             if self._draining:  # the answer is whole; what follows it cannot take it back
                 return [*self._drop(), *self._conclude(decoder, None, now)]
             return self._broken(error, [], now)
-        if events:
+        progress: int = getattr(decoder, "progress", 0)
+        if events or progress != self._progress:
+            self._progress = progress
             if not self._draining:
                 if self._is_thinking(events):
                     limit, self._deadline = self._reasoning_idle, "reasoning_idle_timeout"
@@ -616,7 +587,7 @@ class Exchange:
         self, response: LlmResponse | None, failure: Failure, events: list[Any], now: float
     ) -> list[Any]:
         self._note_output(events)
-        failure = self._without_keys(failure)
+        failure = self._outgoing().without_keys(failure)
         if failure.request_id is None:
             failure = evolve(failure, request_id=request_id_of(self._headers))
         if self._may_renew(failure):
@@ -643,18 +614,8 @@ class Exchange:
         return self.retry_after_output or not self._output
 
     def _may_renew(self, failure: Failure) -> bool:
-        able = not self._refused and not self._brings_own()
+        able = not self._refused and not self._outgoing().brings_own()
         return failure.kind == "authentication" and able and self._may_retry()
-
-    def _without_keys(self, failure: Failure) -> Failure:
-        """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
-        try:
-            headers = self._all_headers()
-        except MissingCredential:
-            headers = merge_headers(self.request.options.get("extra_headers") or {})
-        words = [word for _, value in headers if isinstance(value, Secret) for word in value.reveal().split()]
-        keys = [word for word in words if len(word) >= _SHORTEST_KEY]
-        return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
 
     def _with_failure(self, response: LlmResponse, failure: Failure) -> LlmResponse:
         if response.error == failure:

@@ -274,7 +274,7 @@ def failure_of(
     nothing tells; without it that is "other".
     """
     inner = unwrap_error(error)
-    words = _words(inner)
+    words = tuple(redact_text(word) for word in _words(inner))
     said = _said(inner)
     message = redact_text(said) if said else _describe(status, words)
     if status is None or status < 300:

@@ -7,7 +7,7 @@ then fits. Limits, patterns and formats are not looked at; that is jsonschema's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
@@ -74,7 +74,7 @@ def without_nulls(value: Json, schema: Schema) -> Json:
     Raises Misfit where it is nested deeper than the caller's stack allows.
     """
     try:
-        return _Fitting(schema).fit(value, schema)[0]
+        return Fitting(schema).fit(value, schema)[0]
     except RecursionError:
         raise Misfit("", "it is nested deeper than the caller's stack allows") from None
 
@@ -82,13 +82,13 @@ def without_nulls(value: Json, schema: Schema) -> Json:
 def takes_null(schema: Json, whole: Schema) -> bool:
     """Whether null fits a well-formed schema. False where it leads back to itself, or through too many others."""
     try:
-        return _Fitting(whole).fit(None, schema)[1]
+        return Fitting(whole).fit(None, schema)[1]
     except RecursionError:
         return False
 
 
 @define
-class _Fitting:
+class Fitting:
     """One value and one schema, and what was found of their parts: choices inside choices ask the same again."""
 
     whole: Schema
@@ -103,8 +103,9 @@ class _Fitting:
         if key in self.known:
             return self.known[key]
         self.known[key] = (value, False)  # for a schema that leads back to itself and no further into the value
+        value = self.as_type(value, schema.get("type", ()))
         fits = (
-            _has_type(value, schema.get("type", ()))
+            has_type(value, schema.get("type", ()))
             and value in schema.get("enum", (value,))
             and value == schema.get("const", value)
         )
@@ -113,19 +114,27 @@ class _Fitting:
             value, fitting = self.fit(value, each)
             fits = fits and fitting
         for choice in ("anyOf", "oneOf"):
-            for arm in schema.get(choice, ()):
-                tried, fitting = self.fit(value, arm)
-                if fitting:
-                    value = tried
-                    break
-            else:
-                fits = fits and choice not in schema
+            if choice in schema:
+                value, fitting = self.choose(value, schema[choice])
+                fits = fits and fitting
         if isinstance(value, list):
             value, fits = self._items(cast("list[Json]", value), schema, fits)
         elif isinstance(value, dict):
             value, fits = self._keys(cast("JsonDict", value), schema, fits)
         self.known[key] = (value, fits)
         return value, fits
+
+    def as_type(self, value: Json, said: Json) -> Json:
+        """What a reader of another kind may make of a value where these types are said; it must keep what it makes."""
+        return value
+
+    def choose(self, value: Json, arms: Sequence[Json]) -> tuple[Json, bool]:
+        """The value as the first arm that it fits has it, and whether there is one."""
+        for arm in arms:
+            tried, fitting = self.fit(value, arm)
+            if fitting:
+                return tried, True
+        return value, False
 
     def _items(self, value: list[Json], schema: Schema, fits: bool) -> tuple[Json, bool]:
         first = schema.get("prefixItems", ())
@@ -149,7 +158,7 @@ class _Fitting:
         return made, fits and all(name in made for name in required)
 
 
-def _has_type(value: Json, said: Json) -> bool:
+def has_type(value: Json, said: Json) -> bool:
     """Whether the value is of one of these types. Where none is said, or a word that is no type, it may be."""
     words: tuple[str, ...] = (said,) if isinstance(said, str) else tuple(said)
     if not words or not _TYPES.keys() >= set(words):

@@ -175,7 +175,8 @@ def _all(value: Iterable[T], classes: tuple[type, ...], what: str) -> tuple[T, .
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
-def _content(value: str | Iterable[Part]) -> str | tuple[Part, ...]:
+def as_content(value: str | Iterable[Part]) -> str | tuple[Part, ...]:
+    """Text stays text; of anything else each item must be a part. Raises TypeError."""
     return value if isinstance(value, str) else _all(value, PARTS, "content")
 
 
@@ -191,7 +192,7 @@ class UserMessage(Value):
 
     tag: ClassVar = ("role", "user")
     role: ClassVar = "user"
-    content: str | tuple[Part, ...] = field(converter=_content)
+    content: str | tuple[Part, ...] = field(converter=as_content)
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -215,7 +216,7 @@ class ToolResultMessage(Value):
     tag: ClassVar = ("role", "tool")
     role: ClassVar = "tool"
     tool_call_id: str
-    content: str | tuple[Part, ...] = field(converter=_content)
+    content: str | tuple[Part, ...] = field(converter=as_content)
     name: str | None = None
     is_error: bool = False
 

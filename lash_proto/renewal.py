@@ -4,9 +4,10 @@ The Exchange runs this as its child before an attempt and, `refused`, after a 40
 machines know (`codec.RenewableAuth`, `codec.Readiness`), which this runs in turn as its children.
 
 Decisions.
-- What is renewed in one call must serve the next ones, and two calls at once should not both spend one refresh token.
-  So whoever keeps the handle is asked for a newer one before (`ON_RENEW`) and is told the new one after (`ON_RENEWED`);
-  the call goes on when he has answered, for what he cannot keep is lost at the next start. A handle prints no secret.
+- What is renewed in one call must serve the next ones, and two calls at once must not both spend one refresh token.
+  So whoever keeps the handle is asked for a newer one before each machine (`ON_RENEW`), and may take his time until
+  another call has it (`keeping`); and he is told after it what came of it (`ON_RENEWED`). The call goes on when he has
+  answered, for what he cannot keep is lost at the next start. A handle prints no secret.
 - A credential is had anew in time where its Auth says so, and that may fail: the old one may do yet, and the server
   has the last word. After a refusal a failure is the end.
 """
@@ -28,9 +29,11 @@ from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
 
 ON_RENEW: Final = "on_renew"
-"""Asked with the handle before a machine of its runs: the answer is a newer handle where one is there, else None."""
+"""Asked with the handle before a machine of its runs: the answer is a newer handle where one is there, the Failure of
+another who has just tried, or None."""
 ON_RENEWED: Final = "on_renewed"
-"""Told the new handle. What it answers is not looked at."""
+"""Told what came of it, unless that was the end of a cancelled call: the new handle, a Failure, or the handle as it was
+where there was none to be had. What it answers is not looked at."""
 
 
 @frozen(weakref_slot=False)
@@ -76,7 +79,8 @@ class Renewal:
     _machine: Machine[Any] | None = field(default=None, init=False)  # under way, or about to be
     _ask: int | None = field(default=None, init=False)  # the AskHost in flight
     _refreshing: bool = field(default=True, init=False)  # else it is the place that is made ready
-    _asked: bool = field(default=False, init=False)
+    _final: bool = field(default=False, init=False)  # the call cannot go on, with `_failure` or without
+    _failure: Failure | None = field(default=None, init=False)
     _cancelled: bool = field(default=False, init=False)
 
     @property
@@ -125,14 +129,13 @@ class Renewal:
 
     def _run(self, now: float) -> list[Any]:
         assert self._machine is not None
-        if ON_RENEW in self.listens and not self._asked:
-            self._asked = True
-            return self._ask_host(ON_RENEW)
+        if ON_RENEW in self.listens:
+            return self._ask_host(ON_RENEW, self.handle)
         return self._child(self._machine.start(now), now)
 
-    def _ask_host(self, name: str) -> list[Any]:
+    def _ask_host(self, name: str, value: Any) -> list[Any]:
         self._ask = self.ids.next()
-        return [AskHost(self._ask, name, self.handle)]
+        return [AskHost(self._ask, name, value)]
 
     # --- what comes of it ------------------------------------------------------------------------------------------
 
@@ -141,9 +144,13 @@ class Renewal:
         if isinstance(happening, Failed):
             return self._end(Failure("other", happening.message))
         assert isinstance(happening, HostAnswered)
-        if self._machine is None:  # it was told of the new one
+        if self._machine is None:  # it was told
             return self._go_on(now)
         old, newer = self.handle, happening.value
+        if isinstance(newer, Failure):
+            self._machine = None
+            self._judge(newer)
+            return self._go_on(now)
         if newer is None or newer == old:
             return self._child(self._machine.start(now), now)
         self.handle, self._machine, self._refreshing = newer, None, True
@@ -159,15 +166,25 @@ class Renewal:
         return [*outputs[:-1], *self._made(cast("Done[Any]", outputs[-1]).result, now)]
 
     def _made(self, result: Any, now: float) -> list[Any]:
-        if result is None or isinstance(result, Failure):
-            missing = None if self.refused else self._missing()
-            final = self.refused or not self._refreshing or missing is not None
-            return self._end(result or missing) if final else self._go_on(now)
-        self.handle = self.handle.with_auth(result) if self._refreshing else result
-        return self._ask_host(ON_RENEWED) if ON_RENEWED in self.listens else self._go_on(now)
+        in_vain = result is None or isinstance(result, Failure)
+        if in_vain:
+            self._judge(cast("Failure | None", result))
+        else:
+            self.handle = self.handle.with_auth(result) if self._refreshing else cast("Handle", result)
+        if ON_RENEWED not in self.listens or (in_vain and self._cancelled):
+            return self._go_on(now)
+        return self._ask_host(ON_RENEWED, result if isinstance(result, Failure) else self.handle)
+
+    def _judge(self, failure: Failure | None) -> None:
+        """Whether the call can go on where nothing new is to be had."""
+        missing = None if self.refused else self._missing()
+        self._final = self.refused or not self._refreshing or missing is not None
+        self._failure = (failure or missing) if self._final else None
 
     def _go_on(self, now: float) -> list[Any]:
-        return self._make_ready(now) if self._refreshing and not self._cancelled else self._end(None)
+        if self._final or self._cancelled or not self._refreshing:
+            return self._end(self._failure)
+        return self._make_ready(now)
 
     def _missing(self) -> Failure | None:
         try:

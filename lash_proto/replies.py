@@ -36,7 +36,7 @@ class Attempt(Value):
 
     `output`: some of the answer had come, beyond its id and counts. `usage` is what the provider counted for this try.
     `retry_in` is the wait in seconds for the next one, None where there was to be none. `counted` is False where going
-    on cost no retry: after a wait that a rate limit asked for, and with a renewed credential.
+    on cost no retry: after a wait that a rate limit or a busy server asked for, and with a renewed credential.
     """
 
     tag: ClassVar = ("type", "attempt")

@@ -1,9 +1,10 @@
 """Whether a call is tried again, and after how long. Values: they neither wait nor remember.
 
-Only what may well be different the next time is tried again, and two purses pay for it. A rate limit of which the
-server says when it ends costs time out of the throttle budget, and no retry: the call was never looked at. All else,
-and such a limit once that budget is spent, costs one of the retries. A wait that the server asks for beats ours, unless
-it is so long that the caller should hear of it instead (LASH 2.6).
+Only what may well be different the next time is tried again, and two purses pay for it. A call that a rate limit or a
+server with too much to do turns away, with a word on when to come back, costs time out of the throttle budget, and no
+retry: it was never looked at (the first class of WIRE 12.2; LASH 2.6 has the rate limit alone). All else, and these too
+once that budget is spent, costs one of the retries. A wait that the server asks for beats ours, unless it is so long
+that the caller should hear of it instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from .failures import Failure
 from .machine import fraction
 from .messages import ProviderOptions
 
+_TURNED_AWAY = frozenset({"rate_limit", "overloaded"})
 _LEAST_CHARGE = 1.0  # seconds; else a server that says "at once" could be asked for ever
 
 
@@ -64,7 +66,7 @@ class Backoff:
             return None
         if self.retry_after_limit is not None and asked > self.retry_after_limit:
             return None
-        if asked > 0 and failure.kind == "rate_limit":
+        if asked > 0 and failure.kind in _TURNED_AWAY:
             throttled = spent.throttled + max(asked, _LEAST_CHARGE)
             if self.throttle_budget is None or throttled <= self.throttle_budget:
                 return Again(asked, Spent(spent.retries, throttled))

@@ -10,7 +10,8 @@ unions nest. Only a whole answer counts: JSON that happens to end where a reply 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Final, TypeVar, cast, overload
 
@@ -20,9 +21,10 @@ from .messages import JsonObject, JsonSchema, TextPart
 from .projections import Dialect, Projection, Purpose, check_schema, no_parameters, project
 from .replies import LlmResponse
 from .shapes import schema_of, value_of
-from .values import Json, JsonDict, parse_json
+from .values import Json, JsonDict, dump_json, parse_json, shorten
 
 __all__ = [
+    "Checker",
     "Dialect",
     "Misfit",
     "Projection",
@@ -130,22 +132,104 @@ def check_value(value: Json, schema: Schema, path: str = "") -> None:
 
     `path` is where the value stands. Raises ImportError where jsonschema is not installed (extra `tools`).
     """
-    jsonschema = _jsonschema()
-    if jsonschema is None:
-        raise ImportError("checking against a JSON Schema needs jsonschema: pip install 'lash-llm[tools]'")
-    said = schema.get("$schema")
-    draft = jsonschema.Draft202012Validator
-    if isinstance(said, str):
-        draft = jsonschema.validators.validator_for({"$schema": said}, default=draft)
-    try:
-        validator = draft(schema, registry=import_module("referencing").Registry())
-        error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    except Exception as error:  # jsonschema raises whatever it stumbles over in a schema that is none
-        raise Misfit(path, f"the schema cannot be applied ({type(error).__name__}: {error})") from error
+    checker = Checker(schema)
+    error = checker.jsonschema.exceptions.best_match(checker.errors(value, path))
     if error is not None:
-        for key in error.absolute_path:
-            path = step(path, key)
-        raise Misfit(path, error.message)
+        raise Misfit(_place(error, path), error.message)
+
+
+class Checker:
+    """A schema made ready, for checking more than one value by it.
+
+    Raises ImportError where jsonschema is not installed (extra `tools`), and Misfit for what is no schema by the draft
+    that it names: a schema that is used once is not held to its draft, which takes longer than many a value.
+    """
+
+    __slots__ = ("jsonschema", "validator")
+
+    def __init__(self, schema: Schema, *, strict: bool = False) -> None:
+        self.jsonschema = _jsonschema()
+        if self.jsonschema is None:
+            raise ImportError("checking against a JSON Schema needs jsonschema: pip install 'lash-llm[tools]'")
+        said = schema.get("$schema")
+        draft = self.jsonschema.Draft202012Validator
+        if isinstance(said, str):
+            draft = self.jsonschema.validators.validator_for({"$schema": said}, default=draft)
+        if strict:
+            try:
+                draft.check_schema(schema)
+            except self.jsonschema.exceptions.SchemaError as error:
+                raise Misfit(_place(error, ""), error.message) from error
+        # Less its own name for the draft, at which jsonschema would go back to its own class.
+        schema = {key: value for key, value in schema.items() if key != "$schema"}
+        self.validator = _linear(self.jsonschema, draft)(schema, registry=import_module("referencing").Registry())
+
+    def errors(self, value: Json, path: str = "") -> list[Any]:
+        """All that jsonschema finds wrong. Raises Misfit where the schema cannot be applied."""
+        seen = _seen.set({})
+        try:
+            return list(self.validator.iter_errors(value))
+        except Exception as error:  # jsonschema raises whatever it stumbles over in a schema that is none
+            raise Misfit(path, f"the schema cannot be applied ({type(error).__name__}: {error})") from error
+        finally:
+            _seen.reset(seen)
+
+    def problems(self, value: Json) -> list[Misfit]:
+        """What is wrong, a Misfit for each place, worded for whoever wrote the value: what is long is cut."""
+        try:
+            errors = self.errors(value)
+        except Misfit as error:
+            return [error]
+        best_match = self.jsonschema.exceptions.best_match
+        return [Misfit(_place(error, ""), _worded(error)) for error in [best_match([each]) for each in errors]]
+
+
+def _place(error: Any, path: str) -> str:
+    for key in error.absolute_path:
+        path = step(path, key)
+    return path
+
+
+_SHOWN: Final = 100
+"""Characters of a value, and three times as many of a rule, that a problem tells."""
+
+
+def _worded(error: Any) -> str:
+    """jsonschema's message with the value as JSON, and of a choice among types all the types."""
+    message, shown = str(error.message), repr(error.instance)
+    if error.context and all(each.validator == "type" and not each.path for each in error.context):
+        types = dict.fromkeys(
+            [word for each in error.context for word in each.message.partition("type ")[2].split(", ")]
+        )
+        message = f"{shown} is not of type {', '.join(types)}"
+    if message.startswith(shown):
+        return shorten(dump_json(error.instance), _SHOWN) + shorten(message[len(shown) :], 3 * _SHOWN)
+    return shorten(message, 3 * _SHOWN)
+
+
+# What is found behind a reference, by the place in the schema and the value: where choices nest, jsonschema asks the
+# same again in every arm, and takes twice as long for every level (14 levels of two arms: 12 s).
+_seen: ContextVar[dict[tuple[int, int], list[Any]]] = ContextVar("seen")
+_drafts: dict[Any, Any] = {}
+
+
+def _linear(jsonschema: Any, draft: Any) -> Any:
+    """The draft's validator, asking only once."""
+    if draft not in _drafts:
+        plain = draft.VALIDATORS.get("$ref")
+
+        def once(validator: Any, reference: Any, instance: Json, schema: Any) -> Iterator[Any]:
+            if type(instance) not in (dict, list):  # these alone stand in one place only
+                yield from plain(validator, reference, instance, schema)
+                return
+            seen, key = _seen.get(), (id(schema), id(instance))
+            if key not in seen:
+                seen[key] = list(plain(validator, reference, instance, schema))
+            for error in seen[key]:
+                yield error.create_from(error)  # on its way up it is told where it stands
+
+        _drafts[draft] = jsonschema.validators.extend(draft, {"$ref": once})
+    return _drafts[draft]
 
 
 def _jsonschema() -> Any:

@@ -32,6 +32,7 @@ from collections.abc import (
 from datetime import date, datetime, time
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, cast
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -131,7 +132,18 @@ def _is_class(hint: Any) -> bool:
     )
 
 
+_known: Final[WeakKeyDictionary[Any, list[_Field]]] = WeakKeyDictionary()
+
+
 def _fields(class_: Any) -> list[_Field]:
+    """The class's keys; its annotations are worked out once, which takes longer than reading many a value."""
+    found = _known.get(class_)
+    if found is None:
+        found = _known[class_] = _read_fields(class_)
+    return found
+
+
+def _read_fields(class_: Any) -> list[_Field]:
     if hasattr(class_, "__pydantic_validator__"):
         raise TypeError(f"{class_.__name__}: a pydantic dataclass tells its schema by pydantic's TypeAdapter only")
     try:
@@ -362,7 +374,6 @@ class _Reader:
     as long with every level.
     """
 
-    known: dict[Any, list[_Field]] = attrs.field(factory=dict[Any, "list[_Field]"])
     schemas: dict[Any, Schema] = attrs.field(factory=dict[Any, "Schema"])
     read: dict[tuple[Any, str], Any] = attrs.field(factory=dict[tuple[Any, str], Any])
 
@@ -448,20 +459,15 @@ class _Reader:
             return False
         words = [
             (field.key, typing.get_args(plain))
-            for field in self._fields(hint)
+            for field in _fields(hint)
             if typing.get_origin(plain := _plain(field.hint)[0]) is Literal
         ]
         return bool(words) and all(_is_among(inner, cast("JsonDict", data).get(key)) for key, inner in words)
 
-    def _fields(self, class_: Any) -> list[_Field]:
-        if class_ not in self.known:
-            self.known[class_] = _fields(class_)
-        return self.known[class_]
-
     def _instance(self, class_: Any, data: JsonDict, path: str) -> Any:
         arguments: JsonDict = {}
         left = dict(data)
-        for field in self._fields(class_):
+        for field in _fields(class_):
             if field.key in left:
                 each = left.pop(field.key)
                 try:

@@ -118,13 +118,13 @@ def redact_text(text: str, known: Sequence[str] = ()) -> str:
 
 
 def redact_json(value: Json, known: Sequence[str] = ()) -> Json:
-    """The same for every string inside a JSON value."""
+    """The same for every string inside a JSON value, the names of its members too."""
     if isinstance(value, str):
         return redact_text(value, known)
     if isinstance(value, list):
         return [redact_json(item, known) for item in cast("list[Json]", value)]
     if isinstance(value, dict):
-        return {key: redact_json(item, known) for key, item in cast("JsonDict", value).items()}
+        return {redact_text(key, known): redact_json(item, known) for key, item in cast("JsonDict", value).items()}
     return value
 
 
@@ -157,6 +157,11 @@ def clean(text: str) -> str:
     if text.isascii() or _SURROGATES.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text, or as many characters of it and how many there are."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
 def hold_surrogate(text: str) -> tuple[str, str]:
@@ -334,6 +339,7 @@ _TAGGED = (
     "models",
     "faux.script",
     "providers.handle",
+    "tools.results",
     "codecs.anthropic_messages.options",
     "codecs.google.options",
     "codecs.openai_completions.options",

@@ -392,7 +392,7 @@ def within_budgets(outage: Outage, attempts: tuple[Attempt, ...]) -> None:
     throttled = [attempt for attempt in free if attempt not in renewed]
     assert len(again) - len(free) <= outage.retries
     assert len(renewed) <= 1
-    assert all(attempt.failure is not None and attempt.failure.kind == "rate_limit" for attempt in throttled)
+    assert {attempt.failure.kind for attempt in throttled if attempt.failure} <= {"rate_limit", "overloaded"}
     if outage.budget is not None:
         assert sum(max(attempt.retry_in or 0.0, 1.0) for attempt in throttled) <= outage.budget
     if outage.retries == 0:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
+
+import anyio
 
 from lash_proto.admission import Limits
 from lash_proto.failures import LocalProtocolError
@@ -19,18 +22,28 @@ from lash_proto.values import Secret
 from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
 from ..choice import refuse_settings
+from ..kept import Kept, Ticket
 from ..log import log_attempts, warn_unclosed
 from ..pictures import PicturePrompt
 from ..requests import Prompt
 from ..tls import ClientCert, File
 from ..world import CLOCK, Clock
 from .driver import Run, Transport, performers
+from .loops import poster
 from .transports.default import DefaultTransport, default_transport
 from .transports.limited import LimitedTransport
 
 __all__ = ["Client", "Stream"]
 
 _log = logging.getLogger(__name__)
+
+
+async def _newer(kept: Kept, ticket: Ticket, handle: ProviderHandle) -> Any:
+    """For ON_RENEW: wait for another call that renews the handle, and hear what has come of it."""
+    called = anyio.Event()
+    kept.want(ticket, handle, partial(poster(), called.set))
+    await called.wait()
+    return kept.answer(ticket)
 
 
 class Client:
@@ -44,6 +57,8 @@ class Client:
     `on_response(head, model)` sees status and headers of each attempt; a call's own go first. `limits` hold for all
     calls of the client together, each attempt counting.
     """
+
+    _owned: DefaultTransport | None = None  # of the class, so that one that was never made can go in silence
 
     def __init__(
         self,
@@ -65,8 +80,7 @@ class Client:
         cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        self._owned: DefaultTransport | None = None
-        self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
+        self._calls = Calls.of(_newer, provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
         self._clock = clock
         settings = {
             "proxy": proxy,
@@ -252,6 +266,8 @@ class Stream:
     def _end(self) -> bool:
         """Whether this is the first time that the end is seen."""
         first, self._ended = not self._ended, True
+        if first:
+            self._call.leave()
         if first and self._run.done:
             log_attempts(_log, self.response, self._call.exchange.model.id)
         return first

@@ -32,7 +32,7 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 """A body larger than this is refused, streamed or whole; pictures of tens of megabytes fit."""
 
 MAX_ERROR_BYTES = 1024 * 1024
-"""Of an error body only this much is kept."""
+"""Of an error body only this much is kept, and no more is waited for."""
 
 _BLANK = b" \t\r\n"
 _FRAME = len("data: \n\n")
@@ -72,6 +72,7 @@ class DialectDecoder:
     usage: LlmUsage | None = field(default=None, init=False)
     error: Failure | None = field(default=None, init=False)
     ended: bool = field(default=False, init=False)
+    progress: int = field(default=0, init=False)
     blocks: Blocks = field(init=False)
 
     _mode: _Mode = field(default="", init=False)
@@ -297,6 +298,7 @@ class DialectDecoder:
             room = limit - (self._size - len(data))
             if room > 0:
                 self._pieces.append(data[:room])
+            self.ended = True  # a page without end is not waited for
         else:
             raise RemoteProtocolError(f"a body of more than {limit} bytes")
 

@@ -207,7 +207,7 @@ def _slow(api: str) -> Iterator[Scene]:
     yield Scene(api, "endless-interim", [Repeat(b"HTTP/1.1 100 Go\r\n\r\n" * 99)], "", ("protocol", "timeout"),
                 options=first)  # fmt: skip
     page: list[Step] = [head("text/html", 500), Repeat(chunk(b"<p>no" * 999))]
-    yield Scene(api, "endless-error-page", page, "", "server", options={"first_event_timeout": 8 * SHORT})
+    yield Scene(api, "endless-error-page", page, "", "server")
 
 
 # --- what is not what it says ----------------------------------------------------------------------------------------
@@ -429,6 +429,6 @@ def scripts(scenes: Iterable[Scene] = SCENES) -> dict[str, Script]:
     return {scene.path: scene.script for scene in scenes}
 
 
-def with_options(scene: Scene, **more: Any) -> Scene:
-    """The scene, asked for with other options."""
-    return attrs.evolve(scene, options={**scene.options, **more})
+def with_longer_times(scene: Scene) -> Scene:
+    """The scene, asked for with ten times the patience."""
+    return attrs.evolve(scene, options={name: 10 * seconds for name, seconds in scene.options.items()})

@@ -42,7 +42,7 @@ class OneCall:
     def start(self, now: float) -> list[Any]:
         if self.deadline is not None:
             self.wake_at = now + self.deadline
-        return [CallHttp(1, "POST", self.url, (("accept", "*/*"),), self.body, self.patience)]
+        return [CallHttp(1, "POST", self.url, (("accept", "*/*"),), self.body, self.patience, recordable=True)]
 
     def receive(self, happening: Any, now: float) -> list[Any]:
         match happening:

@@ -86,6 +86,11 @@ def test_no_proxy_excepts_hosts(no_proxy: str, direct: bool) -> None:
         ("10.1.2.3", "10.0.0.0/99, 10.1.2.3", True),
         ("10.1.2.3", "10.0.0.0/99", False),
         ("example.com", "10.0.0.0/8", False),
+        ("fe80::1", "fe80::1", True),
+        ("fe80::1", "[fe80::1]", True),
+        ("fe80::1", "[fe80::1]:443", True),
+        ("fe80::1", "[fe80::1]:8443", False),
+        ("fe80::", "fe80::443", False),
     ],
 )
 def test_no_proxy_excepts_networks(host: str, no_proxy: str, direct: bool) -> None:

@@ -592,6 +592,9 @@ def test_a_client_that_could_not_be_made_leaves_in_silence() -> None:
         for class_ in (Client, AsyncClient):
             with pytest.raises(TypeError):
                 class_("anthropic:claude-opus-5", model="another")
+            unknown: Any = {"retries": 3}
+            with pytest.raises(TypeError):
+                class_("anthropic", **unknown)
         gc.collect()
     assert told == []
 

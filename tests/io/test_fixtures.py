@@ -38,7 +38,7 @@ class WithSecrets(OneCall):
 
     def start(self, now: float) -> list[Any]:
         headers = (("authorization", Secret(f"Bearer {KEY}")), ("x-team", Secret("hunter2")))
-        return [CallHttp(1, "POST", f"{self.url}/v1/x?key=abc&alt=sse", headers, self.body)]
+        return [CallHttp(1, "POST", f"{self.url}/v1/x?key=abc&alt=sse", headers, self.body, recordable=True)]
 
 
 def calls(count: int) -> list[OneCall]:
@@ -82,7 +82,9 @@ def test_a_folder_that_holds_no_fixture_is_a_mistake(tmp_path: Path) -> None:
 
 SCRIPT = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nSet-Cookie: session=1\r\nX-Request-Id: req-1\r\n"
-    b"OpenAI-Organization: acme\r\nX-Echo: " + KEY.encode() + b"\r\nContent-Length: 46\r\n\r\n"
+    b"OpenAI-Organization: acme\r\nOpenAI-Project: proj_1\r\nX-Echo: "
+    + KEY.encode()
+    + b"\r\nContent-Length: 46\r\n\r\n"
     b"data: " + KEY.encode() + b" \xff\r\n\r\n"
 )
 
@@ -130,7 +132,8 @@ class WithPlainSecrets(OneCall):
     """A call with keys that nobody called secret: in the query, and in a header that the caller set himself."""
 
     def start(self, now: float) -> list[Any]:
-        return [CallHttp(1, "POST", f"{self.url}/?key=pl%2Bn%2Fkey", (("X-API-Key", "local-key"),), self.body)]
+        headers = (("X-API-Key", "local-key"),)
+        return [CallHttp(1, "POST", f"{self.url}/?key=pl%2Bn%2Fkey", headers, self.body, recordable=True)]
 
 
 def test_a_recording_hides_keys_that_nobody_called_secret(world: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -60,6 +61,65 @@ def test_what_keeps_a_connection_warm_is_no_event(api: str) -> None:
         done = call(api, Answer([*said, *[warm] * 99], gap=5.0, ending="hang"))
         assert done.took == 5.0 * len(said) + 120.0, warm
         assert "(idle_timeout)" in done.result.error.message
+
+
+def sse(*events: Any) -> list[bytes]:
+    return [f"event: {event.get('type', 'x')}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+def chat(**delta: Any) -> Any:
+    return {"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta}]}
+
+
+# What a provider says of its work before the next event of ours: a response that begins, and what follows (WIRE 1c, 4c,
+# 2c). Each is heard once more after a minute and a half, and again.
+AT_WORK: dict[str, tuple[str, Any, Any]] = {
+    "in the queue": ("openai-responses", {"type": "response.created", "response": {"id": "r"}},
+                     {"type": "response.in_progress", "response": {"id": "r"}}),
+    "searching": ("openai-responses", {"type": "response.created", "response": {"id": "r"}},
+                  {"type": "response.web_search_call.searching", "item_id": "ws_1", "output_index": 0}),
+    "writing code": ("openai-responses", {"type": "response.created", "response": {"id": "r"}},
+                     {"type": "response.code_interpreter_call_code.delta", "output_index": 0, "delta": "x"}),
+    "drawing": ("openai-responses", {"type": "response.created", "response": {"id": "r"}},
+                {"type": "response.image_generation_call.partial_image", "partial_image_b64": "AA=="}),
+    "refusing": ("openai-responses", {"type": "response.created", "response": {"id": "r"}},
+                 {"type": "response.refusal.delta", "output_index": 0, "content_index": 0, "delta": "No."}),
+    "a tool of the server's": ("anthropic-messages", {"type": "content_block_start", "index": 0, "content_block": {
+        "type": "server_tool_use", "id": "srvtoolu_1", "name": "code_execution", "input": {}}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{"}}),
+    "sound": ("openai-completions", chat(role="assistant"), chat(audio={"data": "AA=="})),
+    "a refusal": ("openai-completions", chat(role="assistant"), chat(refusal="No.")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_WORK)
+def test_a_provider_that_tells_of_its_work_is_no_idle_one(name: str) -> None:
+    api, first, work = AT_WORK[name]
+    begin = (
+        [{"type": "message_start", "message": {"id": "m", "model": "m", "content": []}}] if "anthropic" in api else []
+    )
+    pings = [ping for ping in PINGS.get(api, (b": ping\n\n",)) for _ in range(4)]
+    done = call(api, Answer([*sse(*begin, first, work, work, work), *pings], gap=100.0, ending="hang"))
+    assert (done.took, done.result.error.kind) == (100.0 * (len(begin) + 4) + 120.0, "timeout")
+    assert "(idle_timeout)" in done.result.error.message
+
+
+def test_a_block_that_begins_is_work_though_it_is_told_when_it_ends() -> None:
+    """Compaction says nothing until its summary is written (WIRE 4c)."""
+    said = sse(
+        {"type": "message_start", "message": {"id": "m", "model": "m", "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "compaction", "content": ""}},
+    )
+    assert call("anthropic-messages", Answer(said, gap=100.0, ending="hang")).took == 320.0
+
+
+def test_work_in_the_middle_of_reasoning_leaves_its_patience() -> None:
+    said = sse(
+        {"type": "response.created", "response": {"id": "r"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {"id": "rs_1", "type": "reasoning"}},
+        {"type": "response.web_search_call.searching", "item_id": "ws_1", "output_index": 1},
+    )
+    assert call("openai-responses", Answer(said, gap=100.0, ending="hang")).took == 900.0
 
 
 @pytest.mark.parametrize("api", CHATS)

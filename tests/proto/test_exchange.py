@@ -112,6 +112,7 @@ def test_a_call_is_sent_with_everything_that_belongs_to_it() -> None:
         "x-mine": "1",
     }
     assert effect.body == b'{"model":"tiny-1","messages":[["user","Hi"]]}'
+    assert effect.recordable
     assert "k-1" not in repr(effect)
     assert "k-1" not in repr(machine)
 
@@ -348,12 +349,24 @@ def test_woken_long_after_the_total_deadline_the_failure_of_the_last_attempt_sta
     _, done = machine.receive(Woke(), START + 60)
     assert (done.result.error.kind, done.result.error.status) == ("overloaded", 503)
     assert failures(done.result) == ["overloaded"]
+    machine = exchange(total_timeout=10.0)
+    machine.start(START)
+    assert machine.receive(Failed(1, "connection", "refused"), START) == []
+    _, done = machine.receive(Woke(), START + 60)
+    assert (done.result.error.kind, done.result.stop_reason) == ("connection", "error")
 
 
 def test_a_body_in_one_piece_gets_the_patience_of_a_reasoning_model() -> None:
     assert deadline(Answer(head=None), stream=False)[0] == 600.0
     assert deadline(Answer(head=None), stream=False, first_event_timeout=900.0)[0] == 900.0
     assert deadline(Answer(head=None), stream=False, first_event_timeout=None, total_timeout=999.0)[0] == 999.0
+    assert deadline(Answer(head=None), stream=False, reasoning_idle_timeout=None, total_timeout=999.0)[0] == 999.0
+
+
+def test_an_error_page_without_end_is_read_for_a_while_and_not_till_the_deadline() -> None:
+    page = Answer([b"<p>no" * 100_000] * 9, status=500, headers=(("content-type", "text/html"),), ending="hang")
+    done = call(page, max_retries=0)
+    assert (done.took, done.result.error.kind, done.result.error.status) == (1.0, "server", 500)
 
 
 def test_woken_too_early_nothing_happens() -> None:
@@ -545,6 +558,12 @@ def test_a_date_counts_from_now_where_the_response_has_none_of_its_own() -> None
     done = call(limited(("retry-after", "Thu, 01 Jan 1970 00:17:10 GMT")), Answer([REPLY]))
     assert waits(done) == [30.0]
     assert done.result.attempts[0].failure.retry_after == 30.0
+
+
+def test_an_error_says_it_itself_where_no_header_does() -> None:
+    body = b'{"error":{"message":"Rate limit reached. Please try again in 11.5s."}}'
+    done = call(Answer([body], status=429, headers=JSON), Answer([REPLY]))
+    assert (waits(done), done.result.attempts[0].failure.retry_after) == ([11.5], 11.5)
 
 
 def test_a_success_that_names_a_wait_does_not_mean_the_error_in_it() -> None:
@@ -860,12 +879,21 @@ def test_the_request_id_of_a_failed_attempt_is_in_its_failure_and_in_the_ledger(
 
 def test_a_key_that_the_server_says_back_is_hidden() -> None:
     key = KeyAuth("tiny", "authorization", Secret("plainkey-9f8e7d"))
-    said = b'{"error": {"message": "no such key: plainkey-9f8e7d", "param": ["Bearer plainkey-9f8e7d", 1]}}'
+    said = (
+        b'{"error": {"message": "no such key: plainkey-9f8e7d", "code": "no_plainkey-9f8e7d",'
+        b' "param": ["Bearer plainkey-9f8e7d", 1], "keys": {"plainkey-9f8e7d": false}}}'
+    )
     refusal = Answer([said], status=401, headers=(("content-type", "application/json"),))
     response = call(refusal, auth=key, extra_headers={"x-other": Secret("another-secret")}).result
     assert response.error is not None
     assert response.error.message == "no such key: ***"
-    assert response.error.raw == {"message": "no such key: ***", "param": ["Bearer ***", 1]}
+    assert response.error.raw == {
+        "message": "no such key: ***",
+        "code": "no_***",
+        "param": ["Bearer ***", 1],
+        "keys": {"***": False},
+    }
+    assert response.error.code == "no_***"
     assert "plainkey" not in repr(response)
 
 

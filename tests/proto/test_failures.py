@@ -513,3 +513,9 @@ def test_an_error_holds_a_failure_and_a_response_or_neither() -> None:
     failure = Failure("server", "Oops.")
     assert LashError("Oops.", failure=failure).failure is failure
     assert (LashError().failure, LashError().response, str(LashError("x"))) == (None, None, "x")
+
+
+def test_a_key_that_is_said_back_as_a_code_is_hidden() -> None:
+    key = "sk-" + "a1" * 12
+    failure = failure_of({"error": {"code": key}}, status=401)
+    assert (failure.code, failure.message, failure.raw) == ("***", "***", {"code": "***"})

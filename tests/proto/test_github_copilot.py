@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from lash_proto.errors import MissingCredential, UnsupportedRequest
-from lash_proto.exchange import USER_AGENT
 from lash_proto.happenings import BodyEnded, BodyReceived, HeadReceived
 from lash_proto.machine import Done
 from lash_proto.messages import (
@@ -24,6 +23,7 @@ from lash_proto.messages import (
     UserMessage,
 )
 from lash_proto.models import ModelSpec
+from lash_proto.outgoing import USER_AGENT
 from lash_proto.providers import ProviderHandle, ProviderSpec, from_spec, github_copilot, register_all
 from lash_proto.values import Secret, from_json
 

@@ -281,3 +281,13 @@ def test_a_handle_tells_its_exchange_who_listens() -> None:
     (ask,) = machine.start(0.0)
     (message,) = ask.value["messages"]
     assert message["content"] == [{"type": "text", "text": "Hi.", "cache_control": {"type": "ephemeral"}}]
+
+
+def test_an_answer_that_ended_before_the_host_says_nothing_of_the_next_attempt() -> None:
+    """It is dropped like any other that hangs."""
+    busy, hangs = Answer([b"busy"], status=500), Answer([HELLO], ending="hang")
+    how: dict[str, Any] = {"max_retries": 1, "total_timeout": 60.0}
+    done = run(exchange(ON_RESPONSE, **how), [busy, hangs], host=lambda effect: (0.1, None))
+    assert (done.result.error.kind, done.took) == ("timeout", 60.0)
+    assert of(done.outputs, Abort) == [Abort(done.calls[1].id)]
+    hold_the_laws(lambda: exchange(ON_RESPONSE, **how), done)

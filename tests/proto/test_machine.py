@@ -42,7 +42,8 @@ def test_fractions_are_even_and_the_same_each_time() -> None:
 
 def test_a_call_does_not_print_its_body() -> None:
     assert repr(CallHttp(1, "POST", "http://x/", (), b"secret")) == (
-        "CallHttp(id=1, method='POST', url='http://x/', headers=(), body=<6 bytes>, patience=None, tokens=None)"
+        "CallHttp(id=1, method='POST', url='http://x/', headers=(), body=<6 bytes>, patience=None, "
+        "tokens=None, recordable=False)"
     )
 
 

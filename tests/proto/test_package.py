@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ["lash_proto", "lash_proto.codecs", "lash_proto.providers", "lash_io"]
+PACKAGES = ["lash_proto", "lash_proto.codecs", "lash_proto.providers", "lash_proto.tools", "lash_io"]
 
 
 def promised(package: Any) -> set[str]:

@@ -156,6 +156,8 @@ def test_what_the_callers_own_header_brought_is_not_ours_to_renew() -> None:
     done = call(REFUSED, extra_headers={"Authorization": Secret("Bearer mine")})
     assert sent(done) == [(MINE, "Bearer mine")]
     assert done.result.error.status == 401
+    soon = call(FINE, auth=SOON, extra_headers={"Authorization": Secret("Bearer mine")})
+    assert sent(soon) == [(MINE, "Bearer mine")]
 
 
 # --- in time ---------------------------------------------------------------------------------------------------------
@@ -178,6 +180,12 @@ def test_and_before_each_further_attempt() -> None:
 def test_where_that_fails_the_old_one_may_do_yet(answer: Any) -> None:
     done = call(answer, FINE, auth=SOON)
     assert sent(done)[1] == (MINE, "Bearer token-old")
+    assert done.result.text == "Hello."
+
+
+def test_and_a_place_is_made_ready_with_the_old_one() -> None:
+    done = call(SPENT, PLACE, FINE, handle=evolve(UNREADY, auth=SOON))
+    assert sent(done)[1:] == [(READY_URL, "Bearer token-old"), ("https://eu.example/tiny", "Bearer token-old")]
     assert done.result.text == "Hello."
 
 
@@ -330,6 +338,45 @@ def test_a_newer_one_may_itself_be_about_to_expire() -> None:
     assert done.result.text == "Hello."
 
 
+def test_the_failure_of_another_call_is_this_ones_too() -> None:
+    spent = Failure("authentication", "sign in again")
+    done = call(REFUSED, handle=TINY, hooks=BOTH, host=lambda effect: (1.0, spent))
+    assert (done.result.error, done.took, len(done.calls)) == (spent, 1.0, 1)
+    soon = evolve(TINY, auth=SOON)
+    done = call(FINE, handle=soon, hooks=BOTH, host=lambda effect: (1.0, spent))
+    assert (sent(done), done.result.text) == ([(MINE, "Bearer token-old")], "Hello.")
+    assert call(handle=evolve(TINY, auth=NONE_YET), hooks=BOTH, host=lambda effect: (1.0, spent)).result.error == spent
+    assert call(handle=UNREADY, hooks=BOTH, host=lambda effect: (1.0, spent)).result.error == spent
+
+
+def test_the_host_is_told_where_there_is_none_and_why() -> None:
+    soon = evolve(TINY, auth=SOON)
+    done = call(SPENT, FINE, handle=soon, hooks=BOTH, host=lambda effect: (0.0, None))
+    spent = Failure("authentication", "sign in again: the refresh token is spent", status=400)
+    assert (asks(done), done.result.text) == ([(ON_RENEW, soon), (ON_RENEWED, spent)], "Hello.")
+    done = call(NOTHING, FINE, handle=soon, hooks=BOTH, host=lambda effect: (0.0, None))
+    assert (asks(done), done.result.text) == ([(ON_RENEW, soon), (ON_RENEWED, soon)], "Hello.")
+    done = call(REFUSED, SPENT, handle=TINY, hooks=BOTH, host=lambda effect: (0.0, None))
+    assert (asks(done)[1:], done.result.error) == ([(ON_RENEWED, spent)], spent)
+
+
+def test_the_end_of_a_cancelled_renewal_is_no_outcome_for_others() -> None:
+    done = call(REFUSED, Answer(head=None), handle=TINY, hooks=BOTH, host=lambda effect: (0.0, None), cancel_at=1.0)
+    assert ([name for name, _ in asks(done)], done.result.stop_reason) == ([ON_RENEW], "aborted")
+
+
+def test_what_was_got_is_there_also_where_the_host_was_not_told_in_time() -> None:
+    machine = exchange(handle=evolve(TINY, auth=SOON), hooks=(ON_RENEWED,))
+    machine.start(START)
+    machine.receive(HeadReceived(1, 200, PLAIN), START)
+    machine.receive(BodyReceived(1, b"token-new"), START)
+    (ask,) = machine.receive(BodyEnded(1), START)
+    outputs = machine.receive(Cancelled(), START)
+    assert (outputs[0], outputs[-1].result.stop_reason) == (Abort(ask.id), "aborted")
+    assert machine.handle is not None
+    assert machine.handle.auth == NEW
+
+
 def test_a_host_that_only_keeps_is_only_told() -> None:
     done = call(TOKEN, FINE, auth=SOON, hooks=(ON_RENEWED,))
     assert asks(done) == [(ON_RENEWED, Bare(NEW, Route(URL, Tiny())))]
@@ -374,7 +421,7 @@ def test_with_a_credential_that_is_fresh() -> None:
         ("https://eu.example/tiny", "Bearer token-new"),
     ]
     kept = call(TOKEN, PLACE, FINE, handle=evolve(UNREADY, auth=SOON), hooks=BOTH, host=lambda effect: (0.0, None))
-    assert [name for name, _ in asks(kept)] == [ON_RENEW, ON_RENEWED, ON_RENEWED]
+    assert [name for name, _ in asks(kept)] == [ON_RENEW, ON_RENEWED] * 2
 
 
 def test_where_there_is_nothing_to_do_the_call_goes_on_and_where_it_fails_the_call_ends() -> None:
@@ -407,6 +454,11 @@ def test_the_body_is_shown_when_all_is_ready() -> None:
         AskHost,
         CallHttp,
     ]
+
+
+def test_the_body_that_the_host_gave_is_sent_again_with_the_new_credential() -> None:
+    done = call(REFUSED, TOKEN, FINE, handle=TINY, hooks=(ON_PAYLOAD,), host=lambda effect: (0.0, b"{}"))
+    assert [effect.body for effect in done.calls] == [b"{}", b"refresh-1", b"{}"]
 
 
 class Mute(Tiny):
@@ -477,6 +529,10 @@ def test_a_renewal_is_a_machine_of_its_own() -> None:
     assert done.result == Renewed(evolve(TINY, auth=NEW))
     trace = [*done.trace, (done.now, Woke()), (done.now, Cancelled()), (done.now, HostAnswered(1, None))]
     assert check_machine(make, trace, now=START) == done.outputs
+    fresh = evolve(TINY, auth=LATER)
+    assert Renewal(fresh).start(START) == [Done(Renewed(fresh))]
+    with pytest.raises(MissingCredential, match="no token yet"):
+        Renewal(evolve(TINY, auth=ToyAuth(None, None))).start(START)
     machine = make()
     machine.start(START)
     assert (machine.wake_at, machine.receive(Woke(), START)) == (None, [])

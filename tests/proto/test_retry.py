@@ -70,8 +70,10 @@ def test_how_long_it_may_ask_for_can_be_set() -> None:
     assert wait(limited(500.0), retry_after_limit=None) == 500.0  # type: ignore[arg-type]
 
 
-def test_a_wait_that_a_rate_limit_asks_for_costs_no_retry_but_time_of_its_budget() -> None:
+def test_a_wait_that_a_rate_limit_or_a_busy_server_asks_for_costs_no_retry_but_time_of_its_budget() -> None:
     assert Backoff().again(limited(30.0), Spent(2, 0.0), 3, b"") == Again(30.0, Spent(2, 30.0))
+    busy = Failure("overloaded", "Busy.", retryable=True, retry_after=30.0)
+    assert Backoff().again(busy, Spent(2, 0.0), 3, b"") == Again(30.0, Spent(2, 30.0))
     assert Backoff().again(limited(30.0), Spent(2, 60.0), 3, b"") == Again(30.0, Spent(2, 90.0))
     assert Backoff().again(limited(30.0), Spent(2, 60.1), 3, b"") is None
 
@@ -90,8 +92,9 @@ def test_the_budget_may_be_without_end() -> None:
     assert Backoff(throttle_budget=None).again(limited(5.0), spent, 9, b"") == Again(5.0, Spent(0, 10_005.0))
 
 
-def test_what_is_no_rate_limit_or_names_no_wait_costs_a_retry() -> None:
-    for failure in (Failure("overloaded", "Busy.", retryable=True, retry_after=1.0), limited(None), limited(0.0)):
+def test_what_was_looked_at_or_names_no_wait_costs_a_retry() -> None:
+    busy = Failure("overloaded", "Busy.", retryable=True)
+    for failure in (Failure("server", "Oops.", retryable=True, retry_after=1.0), busy, limited(None), limited(0.0)):
         again = Backoff().again(failure, NOTHING, 1, b"")
         assert again is not None
         assert again.spent == Spent(1, 0.0)

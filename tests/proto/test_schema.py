@@ -22,7 +22,7 @@ from lash_proto.codecs import CODECS
 from lash_proto.errors import LashError, OutputError, UnsupportedRequest
 from lash_proto.messages import JsonObject, JsonSchema, LlmRequest, Part, RefusalPart, TextPart
 from lash_proto.replies import LlmResponse
-from lash_proto.schema import Misfit, check_value, output_of, parse_output, schema_of
+from lash_proto.schema import Checker, Misfit, check_value, output_of, parse_output, schema_of
 from tests.strategies import JSON
 
 
@@ -268,6 +268,91 @@ def test_what_is_no_schema_is_said_to_be_none(schema: dict[str, Any]) -> None:
 def test_a_schema_of_no_shape_is_the_callers_mistake() -> None:
     with pytest.raises(UnsupportedRequest, match="schema at #/properties: it is an object"):
         parse_output(reply("{}"), {"properties": 5})
+
+
+NEST = {
+    "$ref": "#/$defs/a",
+    "$defs": {
+        name: {
+            "type": "object",
+            "properties": {
+                "left": {"anyOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}, {"type": "integer"}]},
+                "op": {"enum": [word]},
+            },
+            "required": ["left", "op"],
+        }
+        for name, word in (("a", "+"), ("b", "*"))
+    },
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"$schema": "https://json-schema.org/draft/2020-12/schema"}])
+def test_choices_inside_choices_take_no_longer_than_they_are_deep(more: dict[str, str]) -> None:
+    """By asking in each arm at each level this would be 2 ** 60 times; jsonschema alone does so."""
+
+    def nested(leaf: Any) -> Any:
+        for _ in range(60):
+            leaf = {"left": leaf, "op": "*"}
+        return {"left": leaf, "op": "+"}
+
+    check_value(nested(1), {**NEST, **more})
+    with pytest.raises(Misfit, match="is not valid under any of the given schemas"):
+        check_value(nested("bad"), {**NEST, **more})
+
+
+def test_the_same_word_in_two_places_is_told_in_both() -> None:
+    schema = {"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"anyOf": [{"type": "integer"}, {"maxLength": 1}]}}}
+    word = "word"
+    assert [problem.path for problem in Checker(schema).problems([word, 1, word])] == ["/0", "/2"]
+    schema["$defs"] = {"a": {"properties": {"n": {"type": "null"}}}}
+    twin = {"n": 1}
+    assert [problem.path for problem in Checker(schema).problems([twin, twin, {"n": 1}])] == ["/0/n", "/1/n", "/2/n"]
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "told"),
+    [
+        (None, {"type": "integer"}, ["the value: null is not of type 'integer'"]),
+        ("x" * 200, {"type": "null"}, ['the value: "' + "x" * 99 + "... (202 characters) is not of type 'null'"]),
+        (1.5, {"anyOf": [{"type": "integer"}, {"type": "null"}]}, ["the value: 1.5 is not of type 'integer', 'null'"]),
+        (
+            {"a": 1},
+            {"anyOf": [{"required": ["b"]}, {"required": ["c"]}]},
+            ['the value: {"a":1} is not valid under any of the given schemas'],
+        ),
+        (
+            {"a": 1, "b": 2},
+            {"properties": {"a": {"type": "string"}, "b": {"enum": [1]}}, "required": ["c"]},
+            ["/a: 1 is not of type 'string'", "/b: 2 is not one of [1]", "the value: 'c' is a required property"],
+        ),
+        (
+            ["a"],
+            {"items": {"enum": ["w" * 283, "v"]}},
+            [f'/0: "a" is not one of [\'{"w" * 283}... (307 characters)'],
+        ),
+        (
+            {"k" * 260: 1},
+            {"additionalProperties": False},
+            [f"the value: Additional properties are not allowed ('{'k' * 260}... (317 characters)"],
+        ),
+    ],
+)
+def test_problems_are_told_all_at_once_and_what_is_long_is_cut(
+    value: Any, schema: dict[str, Any], told: list[str]
+) -> None:
+    assert [str(problem) for problem in Checker(schema).problems(value)] == told
+
+
+def test_a_schema_that_cannot_be_applied_is_the_one_problem() -> None:
+    (problem,) = Checker({"$ref": "#/$defs/none"}).problems(1)
+    assert problem.path == ""
+    assert problem.rule.startswith("the schema cannot be applied (")
+
+
+def test_a_schema_may_be_held_to_its_draft() -> None:
+    with pytest.raises(Misfit, match="/properties/a/type: 'str' is not valid"):
+        Checker({"properties": {"a": {"type": "str"}}}, strict=True)
+    assert Checker({"properties": {"a": {"type": "string"}}}, strict=True).problems({"a": "x"}) == []
 
 
 @given(

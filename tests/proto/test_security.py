@@ -85,7 +85,7 @@ def test_it_may_be_allowed_by_the_call_or_by_the_handle_and_that_is_kept() -> No
         ("/v2/messages", "/v2/messages"),
     ],
 )
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_a_redirect_is_an_error_that_says_where_to(status: int, location: str, told: str) -> None:
     html = (("content-type", "text/html"), ("location", location))
     machine = anthropic("k").exchange(LlmRequest("Hi."), "m")

@@ -533,3 +533,14 @@ def test_annotations_that_cannot_be_read_are_refused() -> None:
     broken = dataclasses.make_dataclass("Odd", [("a", "dataclasses.missing")], namespace={"__module__": __name__})
     with pytest.raises(TypeError, match="Odd: module 'dataclasses' has no attribute 'missing'; its annotations"):
         schema_of(broken)
+
+
+def test_the_annotations_of_a_class_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclasses.dataclass
+    class Fresh:
+        x: int
+
+    assert value_of(Fresh, {"x": 1}) == Fresh(1)
+    monkeypatch.delattr("typing.get_type_hints")
+    assert value_of(Fresh, {"x": 2}) == Fresh(2)
+    assert schema_of(Fresh)["required"] == ["x"]

@@ -146,6 +146,25 @@ def test_a_carriage_return_alone_among_pairs_ends_a_line() -> None:
     assert events_of(*singly(stream)) == [("x", "1\n2"), ("", "3")]
 
 
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"event: foobar\ndata: hello\n\ndata: x\n\n", [("foobar", "hello"), ("", "x")]),
+        (b"event: a\r\ndata: b\r\n\r\nevent: c\rdata: d\n\n", [("a", "b"), ("c", "d")]),
+        (b"data: a\rdata: b\n\ndata: c\r\n\r\n", [("", "a\nb"), ("", "c")]),
+        # A mark that does not lead is a letter, and no field is called so.
+        (b"data: a\n\n\xef\xbb\xbfdata: b\n\ndata: c\n\n", [("", "a"), ("", "c")]),
+        (b"data: 1\ndata: 123456\n\n:2345678901\ndata: 2\n\n", [("", "1\n123456"), ("", "2")]),
+    ],
+)
+def test_three_reads_are_one_wherever_they_are_cut(stream: bytes, events: list[Event]) -> None:
+    for a in range(len(stream) + 1):
+        for b in range(a, len(stream) + 1):
+            assert events_of(stream[:a], stream[a:b], stream[b:]) == events
+            if max(map(len, stream.splitlines())) <= 12:  # a line that is just as long as may be
+                assert until_fault([stream[:a], stream[a:b], stream[b:]]) == (events, None)
+
+
 # --- what providers do -----------------------------------------------------------------------------------------------
 
 

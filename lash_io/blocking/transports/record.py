@@ -14,16 +14,20 @@ __all__ = ["RecordTransport"]
 
 
 class RecordTransport:
-    """Performs calls by `inner` and writes each response into a folder of `directory`; ReplayTransport reads them."""
+    """Performs calls by `inner` and writes each response into a folder of `directory`; ReplayTransport reads them.
+
+    Calls that get a credential are performed and leave no trace.
+    """
 
     def __init__(self, inner: Transport, directory: str | Path) -> None:
         self.directory = Path(directory)
         self._inner = inner
         self._recorder = Recorder(self.directory)
 
-    def open(self, call: CallHttp) -> RecordFlight:
-        """The call's flight, overheard."""
-        return RecordFlight(self._inner.open(call), Recording(call, self._recorder))
+    def open(self, call: CallHttp) -> Flight:
+        """The call's flight, overheard unless the call is not `recordable`."""
+        flight = self._inner.open(call)
+        return RecordFlight(flight, Recording(call, self._recorder)) if call.recordable else flight
 
     def close(self) -> None:
         """Close the transport within."""

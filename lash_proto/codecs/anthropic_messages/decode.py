@@ -146,6 +146,7 @@ class MessagesDecoder(DialectDecoder):
             starter = _start_opaque  # nobody could answer a call without a name
         self._open[key] = started = starter(self, block, out)
         self._untold = started if isinstance(started, OpaqueBlock) else None
+        self.progress += 1
 
     def _stop(self, block: _Open, out: list[StreamEvent]) -> None:
         if isinstance(block, OpaqueBlock):
@@ -234,6 +235,7 @@ class MessagesDecoder(DialectDecoder):
                 block.add(delta[key], out)
                 return
         elif type(block) is OpaqueBlock:
+            self.progress += 1
             _add_opaque(block, delta)
             return
         handler = _DELTAS.get(delta["type"])

@@ -218,6 +218,7 @@ class ChatDecoder(DialectDecoder):
             self._take_calls(message["tool_calls"], out, whole=whole)
         if seldom:
             self._take_rest(message, out)
+            self.progress += any(message.get(key) for key in _SELDOM)
 
     def _take_rest(self, message: JsonDict, out: list[StreamEvent]) -> None:
         if type(message.get("function_call")) is dict and self._calls.last is None:  # else it says the same again

@@ -48,6 +48,8 @@ class ImagesDecoder(DialectDecoder):
             self._completed = self.ended = True
         elif kind == "error" or get_dict(data, "error"):
             self._fail(data)
+        elif kind.endswith(".partial_image"):
+            self.progress += 1
 
     def _body(self, body: Json, out: list[StreamEvent]) -> None:
         whole = cast("JsonDict", body) if type(body) is dict else {}

@@ -93,6 +93,8 @@ class ResponsesDecoder(DialectDecoder):
         if handler is None:
             if event.get("error"):  # fatal for the vendor's SDK too, whatever the event is called (WIRE 1c)
                 self._error(event, out)
+            elif kind.startswith("response."):  # a search, a picture or code on its way; not `keepalive`
+                self.progress += 1
         elif not self.ended or kind in _TERMINAL:
             if not self._started and kind != "error":
                 self._open_response(event, out)
@@ -132,6 +134,10 @@ class ResponsesDecoder(DialectDecoder):
         response = get_dict(event, "response")
         self._begin(response.get("id"), response.get("model"), out)
         self._count(usage_of(response.get("usage")), out)
+
+    def _tell(self, event: JsonDict, out: list[StreamEvent]) -> None:
+        self.progress += 1
+        self._open_response(event, out)
 
     def _take_response(self, response: JsonDict, status: str | None, out: list[StreamEvent]) -> None:
         """The whole response, as a terminal event or a JSON body has it."""
@@ -277,6 +283,7 @@ class ResponsesDecoder(DialectDecoder):
             self._text_block(item, index_of(event, "content_index"), out).citations.append(annotation)
 
     def _refusal_delta(self, event: JsonDict, out: list[StreamEvent]) -> None:
+        self.progress += 1
         item = self._find(event, "message", out)
         if item is not None:
             item.refusals.setdefault(index_of(event, "content_index"), []).append(text_of(event, "delta"))
@@ -442,11 +449,11 @@ class ResponsesDecoder(DialectDecoder):
                 opaque = cast("OpaquePart", part)
                 self.blocks.replace(index, evolve(opaque, data=filled(opaque.data, told)))
 
-    # The wire's own words (WIRE 1c). Events that only tell of progress are not here.
+    # The wire's own words (WIRE 1c). Events that only tell of progress are not here, and counted.
     _EVENTS: ClassVar[dict[str, _OnEvent]] = {
         "response.created": _open_response,
-        "response.queued": _open_response,
-        "response.in_progress": _open_response,
+        "response.queued": _tell,
+        "response.in_progress": _tell,
         "response.output_item.added": _added,
         "response.output_item.done": _done,
         "response.content_part.added": _part_added,

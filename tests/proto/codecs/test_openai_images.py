@@ -101,7 +101,8 @@ def test_previews_are_passed_over_and_the_completed_picture_ends_the_stream() ->
     preview = {"type": "image_generation.partial_image", "b64_json": PNG_TEXT, "partial_image_index": 0}
     last = {"type": "image_generation.completed", "b64_json": PNG_TEXT, "output_format": "png", "model": "gpt-image-2"}
     assert ours.receive(b"data: " + json.dumps(preview).encode() + b"\n\n") == []
-    assert not ours.ended
+    assert ours.receive(b'data: {"type": "keepalive"}\n\n') == []
+    assert (ours.ended, ours.progress) == (False, 1)
     ours.receive(b"data: " + json.dumps(last).encode() + b"\n\n")
     assert ours.ended
     response = ours.finish()
