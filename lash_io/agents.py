@@ -6,8 +6,9 @@ them as they are when it begins. A setter called while a run goes on holds from 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from attrs import define, evolve, field
 
@@ -26,7 +27,7 @@ from lash_proto.messages import (
 )
 from lash_proto.models import ModelSpec
 from lash_proto.providers import ProviderHandle, from_spec, register_all
-from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tool
+from lash_proto.tools import Tool, ToolContext, ToolResult, error_result, tools_of
 from lash_proto.turn import (
     AgentEnd,
     AgentEvent,
@@ -152,6 +153,12 @@ def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Messa
     return request_of(prompt, {}, ProviderOptions()).messages
 
 
+def is_async(function: Any) -> bool:
+    """Whether what comes of a call is to be awaited, as far as a function tells by itself."""
+    called = (function, type(function).__call__)
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called)
+
+
 @define
 class _Seen:
     """What events have told of a run under way: the machine itself may be further than its listeners have heard."""
@@ -165,6 +172,8 @@ class _Seen:
 class AgentBase:
     """The state of an agent, and what its events do to it. `lash_io.blocking.Agent` and `lash_io.aio.Agent` run it."""
 
+    _awaits: ClassVar[bool] = True  # whether what the program gives it may be async
+
     def __init__(self, calls: Calls, options: Mapping[str, Any]) -> None:
         refuse_unknown(options, AgentOptions.__annotations__, (), "an agent has no such setting")
         self._calls = calls
@@ -172,6 +181,8 @@ class AgentBase:
         self.model: str | ModelSpec | None = calls.model
         """The model that is asked, one of the provider's."""
         self._options = dict(options)
+        if (execution := options.get("tool_execution", "parallel")) not in ("parallel", "sequential"):
+            raise ValueError(f"tool_execution {execution!r}: it is 'parallel' or 'sequential'")
         self.system_prompt: str | None = options.get("system_prompt")
         """What the model is told first."""
         self.reasoning: ReasoningLevel | int | None = options.get("reasoning")
@@ -185,6 +196,8 @@ class AgentBase:
             follow_up_mode=options.get("follow_up_mode", "one_at_a_time"),
         )
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
+        for name, hook in self._hooks.items():
+            self._refuse_async(f"the hook {name}", is_async(hook))
         self._call_hooks: Hooks = {}
         self._left: Left = lambda handle: None
         self._listeners: list[Listener] = []
@@ -207,12 +220,15 @@ class AgentBase:
 
     @property
     def tools(self) -> tuple[Tool[Any, Any], ...]:
-        """The tools that the model may call. Functions that are set become tools."""
+        """The tools that the model may call. Functions that are set become tools; two of one name are a ValueError."""
         return self._tools
 
     @tools.setter
     def tools(self, tools: Iterable[Any]) -> None:
-        self._tools = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
+        made = tools_of(tools)
+        for each in made:
+            self._refuse_async(f"the tool {each.name}", each.is_async)
+        self._tools = made
 
     @property
     def messages(self) -> list[Message]:
@@ -274,6 +290,7 @@ class AgentBase:
 
         What a listener raises ends the run, as far as it has come, and goes to whoever started it.
         """
+        self._refuse_async("this listener", is_async(listener))
         entry: Listener = lambda event: listener(event)  # noqa: E731 - one entry a subscription, the same listener or not
         self._listeners.append(entry)
 
@@ -296,6 +313,10 @@ class AgentBase:
         self._seen = _Seen()
 
     # --- runs ------------------------------------------------------------------------------------------------------
+
+    def _refuse_async(self, what: str, is_async: bool) -> None:
+        if is_async and not self._awaits:
+            raise TypeError(f"{what} is async, and a blocking Agent awaits nothing: lash_io.aio has one that does")
 
     def _refuse_while_running(self, what: str) -> None:
         if getattr(self, "_turn", None) is not None:
@@ -371,9 +392,9 @@ class AgentBase:
         if cancel is not None and self._cancel is not None:
             cancel.forget(self._cancel.cancel)
         self._messages = turn.run.messages
-        if self._handle is not None and turn.handle.kind == self._handle.kind:
+        if self._handle is not None and turn.same_provider:
             self._handle = turn.handle  # its credential may have been had anew
-        self._left(turn.handle)
+        self._left(turn.handle if turn.same_provider else None)
         self._turn = self._cancel = self._seen.message = None
         self._seen.pending = set()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -156,10 +157,13 @@ class Agent(AgentBase):
 
 
 async def _read(events: Any, id: int, run: Run[Any]) -> LlmResponse:
-    async for event in events:
-        if isinstance(event, ResponseEnd):
-            return event.response
-        run.tell(Progressed(id, event))
+    async with AsyncExitStack() as stack:
+        if isinstance(events, AsyncGenerator):
+            await stack.enter_async_context(aclosing(events))
+        async for event in events:
+            if isinstance(event, ResponseEnd):
+                return event.response
+            run.tell(Progressed(id, event))
     raise EOFError("the stream ended without a ResponseEnd")
 
 

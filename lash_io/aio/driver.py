@@ -276,9 +276,7 @@ class Run(Generic[R]):
                 quiet = True
                 self._now = self._clock.now()
             elif self._told or (self._cancel is not None and self._cancel.cancelled and not self._cancelled):
-                self._held = (
-                    happening  # it may be the end of what was told on, or what the interrupt left: these come first
-                )
+                self._held = happening  # it may be the end of what was told on: that comes first, as an abort does
             elif happening.id in flights:
                 if type(happening) in ENDINGS:
                     del flights[happening.id]
@@ -318,6 +316,8 @@ class Run(Generic[R]):
             self._inbox.dismiss(id)  # its task holds it, and closes it on its way out
         else:
             flight.close()
+        if not self._flights:
+            self._leave_tasks()
 
     def _leave_tasks(self) -> None:
         if self._inbox is not None:

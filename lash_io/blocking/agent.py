@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -33,8 +35,10 @@ class Agent(AgentBase):
     `provider` is a Client, which stays the caller's to close, or what a Client takes. `options` are those of
     `AgentOptions`. One run at a time; `steer`, `follow_up`, `abort` and `wait_for_idle` may be called from any thread.
     Each tool runs in a thread of its own, which Python cannot stop: an aborted one is left to itself, and its
-    ToolContext tells it.
+    ToolContext tells it. TypeError for a tool, hook or listener that is async.
     """
+
+    _awaits = False
 
     def __init__(
         self,
@@ -93,10 +97,10 @@ class Agent(AgentBase):
 
     def _run(self, turn: Turn, cancel: CancelToken | None) -> AgentResult | Paused:
         def run_tool(effect: RunTool) -> Any:
-            return self._run_tool(effect, run.tell)
+            return _answered(self._run_tool(effect, run.tell))
 
         def ask_host(effect: AskHost) -> Any:
-            return self._stream(effect, run) if effect.name == STREAM else self._asked(effect)
+            return self._stream(effect, run) if effect.name == STREAM else _answered(self._asked(effect))
 
         table = self._client._performers | performers(ask_host=ask_host)
         table[RunTool] = lambda effect: Function(effect, run_tool, ToolReturned, self._tool_raised)
@@ -118,7 +122,7 @@ class Agent(AgentBase):
     def _tell(self, event: AgentEvent) -> None:
         self._note(event)
         for listener in list(self._listeners):
-            listener(event)
+            _answered(listener(event))
 
     def _stream(self, effect: AskHost, run: Run[Any]) -> LlmResponse:
         events = self._stream_of(effect)
@@ -144,11 +148,24 @@ class Agent(AgentBase):
         self.close()
 
 
+def _answered(value: Any) -> Any:
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        raise TypeError(
+            "what came is to be awaited, and a blocking Agent awaits nothing: lash_io.aio has one that does"
+        )
+    return value
+
+
 def _read(events: Iterable[Any], id: int, run: Run[Any]) -> LlmResponse:
-    for event in events:
-        if isinstance(event, ResponseEnd):
-            return event.response
-        run.tell(Progressed(id, event))
+    with ExitStack() as stack:
+        if isinstance(events, Generator):
+            stack.enter_context(closing(events))
+        for event in events:
+            if isinstance(event, ResponseEnd):
+                return event.response
+            run.tell(Progressed(id, event))
     raise EOFError("the stream ended without a ResponseEnd")
 
 

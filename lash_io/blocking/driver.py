@@ -285,6 +285,8 @@ class Run(Generic[R]):
             flight.interrupt()  # its thread holds it, and closes it on its way out
         else:
             flight.close()
+        if not self._flights:
+            self._leave_threads()
 
     def _leave_threads(self) -> None:
         if self._inbox is not None:

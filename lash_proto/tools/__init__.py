@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .context import ToolContext as ToolContext
     from .definition import Tool as Tool
     from .definition import tool as tool
+    from .definition import tools_of as tools_of
     from .docstrings import Docstring as Docstring
     from .docstrings import parse_docstring as parse_docstring
     from .results import ToolResult as ToolResult
@@ -39,7 +40,7 @@ _WHERE: Final[dict[str, str]] = {
         "arguments": "ToolArgumentsError ToolCallError UnknownToolError check_arguments find_tool"
         " validate_tool_arguments validate_tool_call",
         "context": "ToolContext",
-        "definition": "Tool tool",
+        "definition": "Tool tool tools_of",
         "docstrings": "Docstring parse_docstring",
         "results": "ToolResult error_result json_of to_result",
     }.items()
@@ -61,6 +62,7 @@ __all__ = [
     "parse_docstring",
     "to_result",
     "tool",
+    "tools_of",
     "validate_tool_arguments",
     "validate_tool_call",
 ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from attrs import Factory, field, frozen, validators
@@ -193,6 +193,17 @@ def tool(
         )
 
     return make if function is None else make(function)
+
+
+def tools_of(tools: Iterable[Any]) -> tuple[Tool[Any, Any], ...]:
+    """Tools of tools and functions. ValueError where two have one name, and what `tool` raises."""
+    made: tuple[Tool[Any, Any], ...] = tuple(
+        cast("Tool[Any, Any]", each) if isinstance(each, Tool) else tool(each) for each in tools
+    )
+    names = [each.name for each in made]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"two tools are called {min(twice)!r}")
+    return made
 
 
 def _check(parameters: Mapping[str, Any], name: str) -> None:

@@ -97,7 +97,10 @@ def messages_in(hook: str, value: Any) -> tuple[Message, ...]:
     """The messages that a hook gave. Raises BadAnswer."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise BadAnswer(f"{hook} gave a {type(value).__name__}, and not messages")
-    messages = tuple(cast("Iterable[Any]", value))
+    try:
+        messages = tuple(cast("Iterable[Any]", value))
+    except Exception as error:  # a generator is the host's own code, run here
+        raise BadAnswer(f"{hook} failed: {str(error) or type(error).__name__}") from error
     for message in messages:
         if not isinstance(message, MESSAGES):
             raise BadAnswer(f"{hook} gave a {type(message).__name__} among its messages")

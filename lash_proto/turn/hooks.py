@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from ..messages import AssistantMessage, LlmRequest, Message, ReasoningLevel, ToolCallPart, ToolResultMessage
 from ..models import ModelSpec
-from ..tools import Tool, ToolResult
+from ..tools import ToolResult
 from ..values import UNSET, Unset
 
 TRANSFORM_CONTEXT: Final = "transform_context"
@@ -125,14 +125,15 @@ class NextTurn:
     """What the turns from here on are made with; UNSET leaves what there is.
 
     `messages` takes the place of the whole conversation, `add` is said before the next model call. `provider` is a
-    handle, and goes with a `model` of its own.
+    handle, and goes with a `model` of its own; options that only the earlier dialect knows are left out, and noted.
+    `tools` are tools or functions.
     """
 
     model: ModelSpec | str | Unset = UNSET
     provider: Any = UNSET
     system: Any = UNSET
     reasoning: ReasoningLevel | int | Unset | None = UNSET
-    tools: Sequence[Tool[Any, Any]] | Unset = UNSET
+    tools: Sequence[Any] | Unset = UNSET
     messages: Sequence[Message] | Unset = UNSET
     add: Sequence[Message] = ()
 

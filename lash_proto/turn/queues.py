@@ -67,7 +67,7 @@ class Queues:
 
     def handed_over(self) -> Queues:
         """All that waits, in queues of its own; what is said from now on waits here."""
-        steering, follow_ups = _take(self.steering, "all"), _take(self.follow_ups, "all")
+        steering, follow_ups = (_take(queue, "all") for queue in (self.steering, self.follow_ups))
         return Queues(steering, follow_ups, self.steering_mode, self.follow_up_mode)
 
     def clear(self) -> None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from attrs import define, evolve, field, setters
+from attrs import define, evolve, field, fields, setters
 
 from ..effects import Abort, AskHost
 from ..errors import OutputError
@@ -37,9 +37,10 @@ from ..machine import Done, Ids
 from ..messages import AssistantMessage, LlmRequest, Message, UserMessage
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
+from ..renewal import ON_RENEW, ON_RENEWED
 from ..replies import Attempt, LlmResponse
 from ..schema import output_of
-from ..tools import Tool, tool
+from ..tools import Tool, tools_of
 from ..values import UNSET
 from .batch import Batch
 from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
@@ -63,14 +64,6 @@ from .state import Paused, Phase, TurnState, Waiting
 
 _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
-
-
-def _distinct(tools: Iterable[Any]) -> tuple[Tool[Any, Any], ...]:
-    made = tuple(each if isinstance(each, Tool) else tool(each) for each in tools)
-    names = [each.name for each in made]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"two tools are called {min(twice)!r}")
-    return made
 
 
 def _progress(run: Progress | Iterable[Message]) -> Progress:
@@ -106,6 +99,9 @@ class Turn:
     look: bool = True
     ids: Ids = field(factory=Ids)
 
+    same_provider: bool = field(default=True, init=False)
+    """Whether `handle` is the one given, or that one with a credential had anew."""
+
     _answers: dict[int, Any] = field(factory=dict[int, Any], init=False)  # to what a run that was saved had asked
     _saving: int | None = field(default=None, init=False)
     _stale: bool = field(default=False, init=False)  # what is being kept is no longer the whole of it
@@ -118,7 +114,7 @@ class Turn:
     def __attrs_post_init__(self) -> None:
         if self.budget.max_cost is not None and self.model.prices is None:
             raise ValueError("max_cost needs the model's prices: handle.model(id, prices=...)")
-        self.tools = _distinct(self.tools)
+        self.tools = tools_of(self.tools)
         self.request = evolve(self.request, messages=(), output=output_of(self.output) or self.request.output)
 
     # --- the machine -----------------------------------------------------------------------------------------------
@@ -539,13 +535,16 @@ class Turn:
         if turn.provider is not UNSET:
             if not isinstance(turn.provider, ProviderHandle) or turn.model is UNSET:
                 raise TypeError("provider is a handle, with a model of its own")
-            self.handle = turn.provider
-        if turn.model is not UNSET:
-            if not isinstance(turn.model, str | ModelSpec):
-                raise TypeError(f"a {type(turn.model).__name__} is no model")
-            self.model = self.handle.model(turn.model)
+            self.handle, self.same_provider = turn.provider, False
+            self.hooks -= {ON_RENEW, ON_RENEWED}  # who answers them keeps the handle that the run began with
+        model: Any = turn.model
+        if model is not UNSET:
+            if not isinstance(model, str | ModelSpec):
+                raise TypeError(f"a {type(model).__name__} is no model")
+            self.model = self.handle.model(model)
+            self._speak()
         if turn.tools is not UNSET:
-            self.tools = _distinct(turn.tools)
+            self.tools = tools_of(turn.tools)
         if turn.messages is not UNSET:
             self.run.messages, self._told = list(messages_in(PREPARE_NEXT_TURN, turn.messages)), None
         if turn.system is not UNSET:
@@ -553,6 +552,14 @@ class Turn:
         if turn.reasoning is not UNSET:
             self.request = evolve(self.request, options=evolve(self.request.options, reasoning=turn.reasoning))
         self.run.pending += messages_in(PREPARE_NEXT_TURN, turn.add)
+
+    def _speak(self) -> None:
+        """Make the options those of the model's dialect, which may be another by now."""
+        said = self.request.options
+        options = self.handle.options_type(self.model)().over(said)
+        given = [each.name for each in fields(type(said)) if said.get(each.name) is not None]
+        self.run.notes += tuple(f"{name}: not for {self.handle.kind}" for name in given if not hasattr(options, name))
+        self.request = evolve(self.request, options=options)
 
     # --- the host's word -------------------------------------------------------------------------------------------
 

@@ -177,8 +177,8 @@ class ColouredAgent:
     async def resume(self, *args: Any, **settings: Any) -> Any:
         return self._agent.resume(*args, **settings)
 
-    async def wait_for_idle(self) -> Any:
-        return self._agent.wait_for_idle()
+    async def wait_for_idle(self, timeout: float | None = None) -> Any:
+        return self._agent.wait_for_idle(timeout)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._agent, name)

@@ -10,7 +10,7 @@ The shorthand, one line an event but where two always come together:
 
     agent_start, turn_start, turn_end [ids of its results], agent_end <number of new messages>
     user <text>, custom <name>              a MessageStart and its MessageEnd, which follows at once
-    assistant <text> <calls> [(stop)]       the MessageEnd of the model's; its start is held to be there, updates go unsaid
+    assistant <text> <calls> [(stop)]       the MessageEnd of the model's; its start and updates go unsaid
     start c1 add, update c1 <text>, end c1 <text or error>
     result c1 <text or error>               a MessageStart and its MessageEnd
 
@@ -20,7 +20,7 @@ The shorthand, one line an event but where two always come together:
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import anyio
@@ -77,7 +77,7 @@ def on_all_stages(scenario: Scenario) -> Callable[[], None]:
                 error.add_note(f"in the world of {world}, which heard: {stage.told}")
                 raise
 
-    del test.__wrapped__  # type: ignore[attr-defined]  # pytest would ask for its parameter
+    del test.__wrapped__  # pytest would ask for its parameter
     return test
 
 
@@ -112,7 +112,7 @@ class Stage:
 
     def handle(self, replies: Iterable[Any] = (), **settings: Any) -> Any:
         """A provider that says these, each with an id of its own; `sent` has what it was asked."""
-        script = [reply if callable(reply) else said(reply) for reply in replies]
+        script: list[Any] = [reply if callable(reply) else said(reply) for reply in replies]
         return faux(FauxProvider(script, calls=self.sent), **settings)
 
     def client(self, replies: Iterable[Any] | Any = (), **settings: Any) -> Any:
@@ -133,6 +133,39 @@ class Stage:
     def room(self) -> Any:
         """The module with this world's Agent."""
         return lash_io.blocking.agent if self.is_blocking else lash_io.aio.agent
+
+    def between(self, agent: Any, kind: type, do: Callable[[], Awaitable[None]]) -> None:
+        """Have `do` awaited once by a listener, at the first event of that kind."""
+        left = [do]
+
+        async def heard(event: AgentEvent) -> None:
+            if isinstance(event, kind) and left:
+                await left.pop()()
+
+        agent.subscribe((lambda event: drive(heard(event))) if self.is_blocking else heard)
+
+    def stream(self, events: Iterable[Any], error: Exception | None = None) -> Any:
+        """An iterator of this world's kind over these, which may break off."""
+
+        def plain() -> Iterator[Any]:
+            yield from events
+            if error is not None:
+                raise error
+
+        async def coloured() -> AsyncIterator[Any]:
+            for event in plain():
+                yield event
+
+        return plain() if self.is_blocking else coloured()
+
+    async def loop(self, name: str, *args: Any, **options: Any) -> tuple[list[AgentEvent], Any]:
+        """The events and the result of a loop without an Agent."""
+        room = getattr(self.room, name)(*args, **options)
+        if self.is_blocking:
+            with room as loop:
+                return list(loop), loop.result()
+        async with room as loop:
+            return [event async for event in loop], await loop.result()
 
     # --- what was heard ----------------------------------------------------------------------------------------------
 
@@ -155,10 +188,12 @@ class Stage:
 
 
 class _Kept:
-    """An agent that keeps what its runs gave."""
+    """An agent that keeps what its runs gave. `real` is the agent itself."""
+
+    real: Any
 
     def __init__(self, agent: Any, results: list[Any]) -> None:
-        self.__dict__.update(_agent=agent, _results=results)
+        self.__dict__.update(_agent=agent, _results=results, real=getattr(agent, "_agent", agent))
 
     def _keep(self, result: Any) -> Any:
         # What is saved holds fresh entropy; what is waited for must be the same.
@@ -266,8 +301,11 @@ def _message(message: Message) -> str:
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    words = {TextPart: lambda part: part.text, ImagePart: lambda part: "[image]"}
-    return " ".join(words[type(part)](part) for part in content if type(part) in words)
+    words = [part.text if isinstance(part, TextPart) else "[image]" for part in content if isinstance(part, _SHOWN)]
+    return " ".join(words)
+
+
+_SHOWN = (TextPart, ImagePart)
 
 
 def spell(events: Iterable[AgentEvent]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lash_proto.faux import FauxError, FauxReply
@@ -9,6 +10,7 @@ from lash_proto.messages import AssistantMessage, CustomMessage, ToolResultMessa
 from lash_proto.models import ModelSpec
 from lash_proto.tools import ToolResult, tool
 from lash_proto.turn import AfterToolCall, BeforeToolCall, Block, NextTurn, TurnContext
+from lash_proto.usage import LlmUsage
 from tests.io.agent.stage import Stage, call, on_all_stages
 from tests.io.agent.tools import add, adding, fail
 
@@ -224,6 +226,20 @@ async def test_a_transform_that_raises_ends_the_run(stage: Stage) -> None:
 
 
 @on_all_stages
+async def test_a_transform_may_be_a_generator_which_may_raise(stage: Stage) -> None:
+    def transform(messages: Any) -> Iterator[Any]:
+        yield from messages
+        if len(messages) > 1:
+            raise RuntimeError("out of memory")
+
+    agent = stage.agent([adding(1), "Never."], tools=[add], transform_context=transform)
+    result = await agent.prompt("Go.")
+    assert stage.conversations == [["user: Go."]]
+    assert result.error.message == "transform_context failed: out of memory"
+    assert stage.told[-4:] == ["turn_start", "assistant (error)", "turn_end", "agent_end 4"]
+
+
+@on_all_stages
 async def test_an_answer_that_is_no_conversation_ends_the_run(stage: Stage) -> None:
     for answer in ("text", 17, ["text"]):
         agent = stage.agent(["Never."], convert_to_llm=lambda messages, answer=answer: answer)
@@ -257,7 +273,7 @@ async def test_what_the_next_turn_is_made_with(stage: Stage) -> None:
     assert stage.told[7:] == ["turn_end c1", "turn_start", "user And?", "assistant 20.", "turn_end", "agent_end 5"]
     first, second = (each.body for each in stage.sent)
     assert (first["model"], second["model"]) == ("m", "n")
-    assert "tools" in first and "tools" not in second
+    assert ("tools" in first, "tools" in second) == (True, False)
     assert [part["text"] for part in second["system"]] == ["Be brief."]
     assert second["thinking"]["budget_tokens"] == 2_000
     assert stage.conversations[1] == ["user: Anew.", "user: And?"]
@@ -280,7 +296,9 @@ async def test_the_next_turn_is_asked_of_only_where_there_is_one(stage: Stage) -
 
 @on_all_stages
 async def test_a_next_turn_that_cannot_be_ends_the_run(stage: Stage) -> None:
-    for answer in ("n", NextTurn(messages="text"), NextTurn(model=17)):
+    wrong: list[Any] = [{"messages": "text"}, {"model": 17}, {"provider": "faux", "model": "n"}, {"tools": [add, add]}]
+    wrong += [{"tools": [17]}, {"provider": stage.handle()}]
+    for answer in ("n", *(NextTurn(**each) for each in wrong)):
         agent = stage.agent([adding(1)], tools=[add], prepare_next_turn=lambda context, answer=answer: answer)
         result = await agent.prompt("Go.")
         assert (result.reason, stage.told[-2:]) == ("error", ["turn_end c1", "agent_end 3"])
@@ -351,14 +369,11 @@ async def test_a_conversation_that_stays_too_long_ends_the_run(stage: Stage) -> 
 
 @on_all_stages
 async def test_an_answer_that_ended_before_it_began_is_too_long_as_well(stage: Stage) -> None:
-    full = FauxReply("", stop_reason="length", usage=None)
     asked: list[Any] = []
 
     def shorten(context: TurnContext) -> Any:
         asked.append(context.message.stop_reason)
         return [UserMessage("Go.")]
-
-    from lash_proto.usage import LlmUsage
 
     full = FauxReply((), stop_reason="length", usage=LlmUsage(input_tokens=100, output_tokens=0))
     agent = stage.agent([full, "Yes."], model=ModelSpec("m", context_window=100), on_context_overflow=shorten)

@@ -1,4 +1,4 @@
-"""Tools that more than one scenario gives its agent. Plain functions: in every world each runs in a thread of its own."""
+"""Tools of more than one scenario. They are plain functions: in every world each call runs in a thread of its own."""
 
 from __future__ import annotations
 
