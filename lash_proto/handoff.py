@@ -102,8 +102,8 @@ def handoff(
 
 def _with(message: M, **changes: Any) -> M:
     """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
-    made = evolve(message, **changes)
-    return message if made == message else made
+    same = all([getattr(message, name) == value for name, value in changes.items()])
+    return message if same else evolve(message, **changes)
 
 
 def _is_blank(content: str | tuple[Part, ...]) -> bool:
@@ -348,7 +348,7 @@ class Passage:
             for index, part in enumerate(message.content):
                 self._say(made, part, index, fresh)
             if made or not message.content:
-                self.messages.append(_with(message, content=made))
+                self.messages.append(_with(message, content=tuple(made)))
         self._calls |= fresh
 
     def _say(self, made: list[Part], part: Part, index: int, fresh: dict[str, list[_Call]]) -> None:

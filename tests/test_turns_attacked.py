@@ -364,7 +364,7 @@ class Attack(RuleBasedStateMachine):
         self.queues = Queues(steering_mode=one, follow_up_mode=one)
         self.ran: Counter[str] = Counter()
         self.steps = 0
-        history = [UserMessage("Before."), AssistantMessage("Well.", "stop")]
+        history: list[Message] = [UserMessage("Before."), AssistantMessage("Well.", "stop")]
         self.run(api, history if prompts else [UserMessage("Go.")], prompts)
 
     def run(self, api: Any, history: list[Message], prompts: tuple[Message, ...]) -> None:
@@ -527,7 +527,7 @@ class Attack(RuleBasedStateMachine):
         self, call: CallHttp, reply: FauxReply, cuts: Iterable[float] = (), breaks_at: int | None = None
     ) -> list[Any]:
         path = call.url.removeprefix("https://faux.invalid")
-        answer = FauxProvider([reply]).answer(call.method, path, call.headers, call.body)
+        answer = FauxProvider([reply]).answer(call.method, path, (), call.body)
         body = answer.body
         at = sorted(int(len(body) * cut) for cut in cuts)
         id = call.id
@@ -543,16 +543,16 @@ class Attack(RuleBasedStateMachine):
         return [Admitted(id), *news] if call.tokens is not None else news
 
     @precondition(lambda self: self.under_way and self.turn.wake_at is not None)
-    @rule(early=st.booleans())
-    def wake(self, early: bool) -> None:
-        if early:
-            self.now += 0.01
-        else:
-            self.now = max(self.now, self.turn.wake_at)
+    @rule()
+    def wake(self) -> None:
+        wake_at = self.turn.wake_at
+        assert wake_at is not None
+        self.now = max(self.now, wake_at)
         self.take(self.happen(Woke()))
 
     def wait(self, draw: Callable[[Any], Any]) -> None:
         self.now += draw(st.floats(0, 2))
+        self.take(self.happen(Woke()))  # a driver may wake a machine too early
 
     def say(self, draw: Callable[[Any], Any]) -> None:
         number = self.number()
@@ -654,9 +654,7 @@ class Attack(RuleBasedStateMachine):
             elif self.flights:
                 self.finish(self.flights[min(self.flights)])
             else:
-                assert self.turn.wake_at is not None
-                self.now = max(self.now, self.turn.wake_at)
-                self.take(self.happen(Woke()))
+                self.wake()
         assert isinstance(self.done, AgentResult), "it does not end"
         self.check_end(self.done)
 

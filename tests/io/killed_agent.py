@@ -1,4 +1,4 @@
-"""A program whose agent runs for thirty steps, keeps its state on disk, and goes on from there when it is started again.
+"""A program whose agent runs for thirty steps, keeps its state on disk, and goes on from there when started again.
 
 It is started once, loads all it needs, and then lives as often as it is told: a line `FOLDER N` on its standard input
 is a life, a process forked off, which is killed (SIGKILL) once it has made N steps forward, each told by a byte in a

@@ -1,4 +1,4 @@
-"""A program that is killed anywhere in a run of thirty steps goes on from its disk: 20 runs here, 200 in `make soak`."""
+"""A program killed anywhere in a run of thirty steps goes on from its disk: 20 runs here, 200 in `make soak`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ RESULT = ToolResultMessage("c1", "x", "look")
 
 
 def test_what_can_be_gone_on_from() -> None:
-    for last in ([ASKED], [ASKED, says(call("c1")).message, RESULT], [ASKED, NOTE], [ASKED, FAILED]):
+    fine: list[list[Message]] = [[ASKED], [ASKED, says(call("c1")).message, RESULT], [ASKED, NOTE], [ASKED, FAILED]]
+    for last in fine:
         check_continuable(last)
     nothing: list[list[Message]] = [[], [NOTE], [FAILED]]
     for messages in nothing:
@@ -42,7 +43,7 @@ def test_failed_turns_and_the_apps_own_entries_are_left_out() -> None:
     aborted = AssistantMessage("b", "aborted")
     odd = AssistantMessage("b", "stop", error=Failure("server", "no"))
     fine = says(call("c1")).message
-    said = [ASKED, NOTE, FAILED, RESULT, ASKED, aborted, odd, fine, RESULT]
+    said: list[Message] = [ASKED, NOTE, FAILED, RESULT, ASKED, aborted, odd, fine, RESULT]
     assert without_failed(said) == [ASKED, ASKED, fine, RESULT]
 
 

@@ -57,7 +57,7 @@ def http(*hooks: str, **settings: Any) -> Play:
     return Play.of(Turn(HANDLE, MODEL, [UserMessage("Go.")], hooks=frozenset(hooks), **settings))
 
 
-def told(events: list[Any]) -> PartialMessage:
+def told(events: list[Any]) -> Any:
     message = PartialMessage()
     for event in events:
         message.add(event)
@@ -68,7 +68,7 @@ def test_an_exchange_is_heard_as_it_comes() -> None:
     play = http()
     effect = play.outputs[-1]
     assert isinstance(effect, CallHttp)
-    answer = FauxProvider([FauxReply("Hello.")]).answer("POST", "/v1/messages", effect.headers, effect.body)
+    answer = FauxProvider([FauxReply("Hello.")]).answer("POST", "/v1/messages", (), effect.body)
     assert play.turn.wake_at is not None
     assert play.turn.streaming_message is None
     play.happen(Connected(1))
