@@ -102,7 +102,7 @@ def handoff(
 
 def _with(message: M, **changes: Any) -> M:
     """The message with these changes: itself where there are none, for a copy has no keys that lash does not know."""
-    same = all([getattr(message, name) == value for name, value in changes.items()])
+    same = all(getattr(message, name) == value for name, value in changes.items())
     return message if same else evolve(message, **changes)
 
 
