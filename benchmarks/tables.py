@@ -96,7 +96,7 @@ class Table(NamedTuple):
         return "\n".join([*parts, "</svg>", ""])
 
 
-WIDTH, LEFT, RIGHT, TOP, STEP = 860, 300, 60, 40, 20
+WIDTH, LEFT, RIGHT, TOP, STEP = 960, 400, 60, 40, 20
 
 
 def _short(value: float) -> str:

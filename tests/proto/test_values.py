@@ -15,6 +15,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lash_proto import values
 from lash_proto.messages import ImagePart, LlmRequest, ProviderOptions, TextPart, UserMessage
 from lash_proto.providers import anthropic
 from lash_proto.replies import TextDelta
@@ -235,6 +236,14 @@ def test_the_engine_is_chosen_at_the_first_use_by_what_is_installed() -> None:
 
 
 NONE = "sys.modules['msgspec'] = None"  # as one that is not installed
+
+
+def test_the_first_json_chooses_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.values._engine", None)
+    monkeypatch.setattr("lash_proto.values._decode", values._choose_and_decode)
+    assert parse_json("[1]") == [1]
+    assert values._engine is not None
+    assert values._decode is not values._choose_and_decode
 
 
 def test_without_msgspec_the_engine_is_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
