@@ -360,7 +360,7 @@ class Exchange:
             tokens=self._tokens,
             recordable=True,
         )
-        self._queued = self._tokens is not None
+        self._queued, self._over = self._tokens is not None, False
         if not self._queued:
             return [*self._open(now), effect]
         self._set_deadline(now, None, "total_timeout")
@@ -380,7 +380,6 @@ class Exchange:
         self._attempt += 1
         self._began_at = now
         self._decoder = None
-        self._over = False
         self._status, self._headers = None, ()
         self._output = self._draining = False
         self._progress = 0

@@ -637,7 +637,7 @@ class Attack(RuleBasedStateMachine):
         self.queues = Queues(steering_mode=self.queues.steering_mode, follow_up_mode=self.queues.follow_up_mode)
         handle = from_spec(TurnState.from_json(state).provider)
         self.turn = Turn.resume(state, handle, self.now, answers=answers, queues=self.queues, **self.settings)
-        self.ledger.last = self.turn.ids.last
+        self.ledger.last = state["last_id"]
         self.take(self.turn.start(self.now))
 
     # --- the end ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,19 @@ import pytest
 
 from lash_proto.codec import Route
 from lash_proto.effects import Abort, CallHttp
-from lash_proto.exchange import ON_PAYLOAD, Exchange
+from lash_proto.exchange import ON_PAYLOAD, ON_RESPONSE, Exchange
 from lash_proto.failures import Failure, LocalProtocolError
-from lash_proto.happenings import Admitted, BodyReceived, Cancelled, Connected, Failed, HeadReceived, Woke
+from lash_proto.happenings import (
+    Admitted,
+    BodyEnded,
+    BodyReceived,
+    Cancelled,
+    Connected,
+    Failed,
+    HeadReceived,
+    HostAnswered,
+    Woke,
+)
 from lash_proto.machine import Done
 from lash_proto.messages import LlmRequest, ProviderOptions
 from lash_proto.models import ModelSpec
@@ -129,6 +139,18 @@ def test_a_hook_is_asked_before_the_wait() -> None:
 def test_a_flight_that_fails_before_its_turn_was_an_attempt() -> None:
     told = call(Refused(after=-1.0), Answer([REPLY]), turn=waits(10.0, 0.0))
     assert [attempt.failure and attempt.failure.kind for attempt in told.result.attempts] == ["connection", None]
+
+
+def test_a_wait_that_follows_an_answer_heard_while_the_host_was_asked_is_dropped_too() -> None:
+    machine = exchange(frozenset({ON_RESPONSE}), max_retries=1)
+    machine.start(START)
+    machine.receive(Admitted(1), START)
+    (asked,) = machine.receive(HeadReceived(1, 503, BUSY.headers), START)
+    machine.receive(BodyEnded(1), START)
+    machine.receive(HostAnswered(asked.id, None), START)
+    assert machine.wake_at is not None
+    (again,) = machine.receive(Woke(), machine.wake_at)
+    assert machine.receive(Cancelled(), START + 9)[0] == Abort(again.id)
 
 
 @pytest.mark.parametrize("news", [Connected(1), HeadReceived(1, 200, SSE), BodyReceived(1, b"x")])
