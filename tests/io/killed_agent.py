@@ -73,7 +73,7 @@ class Life:
             kept = self._folder / "state"
             result = agent.resume(json.loads(kept.read_text())) if kept.exists() else agent.prompt("Go.")
             said = [message.to_json() for message in agent.messages]
-        assert not hasattr(result, "waiting")
+        assert isinstance(result, AgentResult)
         (self._folder / "result").write_text(json.dumps({"reason": result.reason, "said": said}))
 
 
