@@ -202,7 +202,7 @@ class PartialMessage:
 
     def _open(self, event: Any) -> list[str]:
         index = event.content_index
-        block: Any = self._blocks[index] if 0 <= index < len(self._blocks) else None
+        block = cast("Any", self._blocks[index] if 0 <= index < len(self._blocks) else None)
         if not isinstance(block, list) or self._kinds[index] is not _KINDS[type(event)]:
             raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")
         return cast("list[str]", block)

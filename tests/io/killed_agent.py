@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lash_io.blocking.agent import Agent
-from lash_proto import ToolContext, tool
+from lash_proto import AgentResult, ToolContext, tool
 from lash_proto.faux import FauxCall, FauxProvider, FauxReply
 from lash_proto.messages import Part, ToolCallPart
 from lash_proto.providers import faux
