@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -408,25 +409,36 @@ class Tasks:
             await asyncio.sleep(ramp * number / streams)
             await self._ask(on_text)
 
-        async def many() -> None:
-            await asyncio.gather(*[one(number) for number in range(streams)])
+        async def look() -> int:
+            await asyncio.sleep(ramp)
+            return _resident()
 
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        async def many() -> int:
+            looked = asyncio.create_task(look())
+            await asyncio.gather(*[one(number) for number in range(streams)])
+            return await looked
+
+        before = _resident()
         cpu, begun = time.process_time(), clock()
         assert self._loop is not None
-        self._loop.run_until_complete(many())
+        resident = self._loop.run_until_complete(many())
         cpu, wall = time.process_time() - cpu, clock() - begun
         if len(late) != streams * events:
             raise RuntimeError(f"{len(late)} texts in {streams} streams of {events}")
         late.sort()
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         return {
             "cpu": cpu / len(late),
             "p50": late[len(late) // 2] * 1e3,
             "p99": late[len(late) * 99 // 100] * 1e3,
             "wall": wall,
-            "rss": rss * (1 if sys.platform == "darwin" else 1024) / streams,
+            "rss": (resident - before) / streams,
         }
+
+
+def _resident() -> int:
+    """Bytes of memory that the process has now. Its peak would hold that of the process it was forked from."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else 0
 
 
 def begin() -> Callable[[], dict[str, float]]:

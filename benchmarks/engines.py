@@ -17,7 +17,8 @@ if find_spec("msgspec"):
 @contextmanager
 def using(engine: values.Engine) -> Iterator[None]:
     """Read with it inside the block."""
-    before = values.json_engine(engine)
+    before = values.json_engine()
+    values.json_engine(engine)
     try:
         yield
     finally:

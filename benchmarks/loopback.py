@@ -54,7 +54,7 @@ def measure(
     with ExitStack() as stack:
         cert, ca = stack.enter_context(_certificate()) if tls else (None, None)
         server = stack.enter_context(Worker(python_of(None), "server", events=events, pace=pace, cert=cert))
-        url = f"{'https' if tls else 'http'}://localhost:{server.ask()['port']}"
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{server.ask()['port']}"
         workers = {
             name: stack.enter_context(
                 Worker(python_of(CLIENTS[name].peer), "clients", client=name, url=url, ca=ca, task=task, of=of)
@@ -69,6 +69,6 @@ def _certificate() -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         authority = trustme.CA()
         cert, ca = Path(folder, "server.pem"), Path(folder, "ca.pem")
-        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(cert))
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(cert))
         authority.cert_pem.write_to_path(str(ca))
         yield str(cert), str(ca)

@@ -60,7 +60,7 @@ def run(options: Options) -> Iterator[Table]:
 
 
 def _open_streams(streams: int, events: int) -> Table:
-    """The most that the process grew by. A new process for each, as what was given back is not always seen again."""
+    """What the process grew by once all were open. A new process for each: what is given back may not leave it."""
     figures: dict[str, float] = {}
     of = {"streams": streams, "events": events, "ramp": RAMP}
     for client in CLIENTS:

@@ -63,7 +63,7 @@ class Table(NamedTuple):
 
     def svg(self) -> str:
         """The values as bars."""
-        rows = [(row, row.value) for row in self.rows if row.value]
+        rows = [(row, row.value) for row in self.rows if row.value is not None and row.value > 0]
         shown = [value for _, value in rows] + [row.goal for row, _ in rows if row.goal]
         first = math.floor(math.log10(min(shown, default=1) * 0.999))
         last = math.log10(max(shown, default=1))
@@ -96,7 +96,7 @@ class Table(NamedTuple):
         return "\n".join([*parts, "</svg>", ""])
 
 
-WIDTH, LEFT, RIGHT, TOP, STEP = 860, 300, 60, 40, 20
+WIDTH, LEFT, RIGHT, TOP, STEP = 960, 400, 60, 40, 20
 
 
 def _short(value: float) -> str:

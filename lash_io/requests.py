@@ -51,11 +51,14 @@ def request_of(
     settings = {name: knobs.pop(name) for name in list(knobs) if name in _REQUEST}
     if not (isinstance(options, dialect) or issubclass(dialect, type(options))):
         raise TypeError(f"{type(options).__name__} are options of another dialect; this one takes {dialect.__name__}")
-    options = dialect().over(options)
-    known = {field.name for field in fields(type(options))}
-    refuse_unknown(knobs, known, _REQUEST, f"neither LlmRequest nor {type(options).__name__} has it")
+    if not isinstance(options, dialect):
+        options = dialect().over(options)
+    if knobs:
+        known = {field.name for field in fields(type(options))}
+        refuse_unknown(knobs, known, _REQUEST, f"neither LlmRequest nor {type(options).__name__} has it")
+        options = evolve(options, **knobs)
     settings["output"] = output_of(settings.get("output", request.output))
-    return evolve(request, options=evolve(options, **knobs), **settings)
+    return evolve(request, options=options, **settings)
 
 
 def refuse_unknown(knobs: Mapping[str, Any], options: Collection[str], request: Collection[str], why: str) -> None:

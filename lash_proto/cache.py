@@ -136,8 +136,9 @@ def place_breakpoints(targets: Sequence[JsonDict], extra_body: Mapping[str, Any]
 
 
 def _said(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
-    found: Any = (data or {}).get(key)
-    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+    found: Any = data.get(key) if data else None
+    # None first: to ask for an abstract class takes ten times as long, and there are thousands of blocks without.
+    return {} if found is None or not isinstance(found, Mapping) else cast("Mapping[str, Any]", found)
 
 
 def _left_out(count: int, room: str) -> tuple[str, ...]:

@@ -590,7 +590,7 @@ class Exchange:
             response = evolve(response, error=failure)
             return self._give_up_or_retry(response, failure, events, now)
         self._note_output(events)
-        self._note_attempt(None, now)
+        self._note_attempt(None, now, whole=response)
         return events + self._end(response)
 
     def _give_up_or_retry(
@@ -636,7 +636,10 @@ class Exchange:
         if not self._output:
             self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
 
-    def _note_attempt(self, failure: Failure | None, now: float, again: Again | None = None) -> None:
+    def _note_attempt(
+        self, failure: Failure | None, now: float, again: Again | None = None, *, whole: LlmResponse | None = None
+    ) -> None:
+        said = whole if whole is not None or self._decoder is None else self._decoder.partial()
         self._attempts.append(
             Attempt(
                 self._attempt,
@@ -646,7 +649,7 @@ class Exchange:
                 request_id=request_id_of(self._headers) or (None if failure is None else failure.request_id),
                 failure=failure,
                 output=self._output,
-                usage=None if self._decoder is None else self._decoder.partial().usage,
+                usage=None if said is None else said.usage,
                 retry_in=None if again is None else again.wait,
                 counted=again is None or again.spent.retries > self._spent.retries,
             )

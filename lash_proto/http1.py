@@ -16,6 +16,7 @@ compressed body that has begun does not pickle (`http.ContentDecoder`).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -71,6 +72,7 @@ class Origin:
         return self.host in ("localhost", "::1") or _LOOPBACK.fullmatch(self.host) is not None
 
 
+@lru_cache(maxsize=64)  # each call asks it three times; `urlsplit` itself keeps the URLs that it has seen
 def split_url(url: str) -> tuple[Origin, str]:
     """Where a URL points and the target to ask for there. Raises LocalProtocolError, which never shows the URL."""
     if not _URL.fullmatch(url):

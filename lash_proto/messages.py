@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from .failures import Failure
 from .usage import LlmUsage, StopReason
@@ -347,17 +347,32 @@ class ProviderOptions(Value):
     def over(self, base: ProviderOptions) -> ProviderOptions:
         """These options over others: what they leave unset comes from `base`, and extras add up. The more special class
         of the two wins."""
-        from attrs import fields
-
         mine, theirs = type(self), type(base)
         class_ = theirs if issubclass(theirs, mine) else mine
-        merged: dict[str, Any] = {}
-        for attribute in fields(class_):
-            value, other = getattr(self, attribute.name, UNSET), getattr(base, attribute.name, UNSET)
-            if attribute.name in _EXTRAS and isinstance(value, Mapping) and isinstance(other, Mapping):
-                value = merge_patch(other, value, keep_nulls=True)
-            merged[attribute.name] = other if value is UNSET else value
-        return class_(**merged)
+        # Most options are not set, and most calls set none: that is looked for first.
+        over, under = self._set(), base._set()
+        if class_ is mine and not under:
+            return self
+        if class_ is theirs and not over:
+            return base
+        for name in _EXTRAS:
+            if isinstance(over.get(name), Mapping) and isinstance(under.get(name), Mapping):
+                over[name] = merge_patch(under[name], over[name], keep_nulls=True)
+        known = _names(class_)
+        return class_(**{name: value for name, value in {**under, **over}.items() if name in known})
+
+    def _set(self) -> dict[str, Any]:
+        return {name: value for name in _names(type(self)) if (value := getattr(self, name)) is not UNSET}
+
+
+_fields: dict[Any, tuple[str, ...]] = {}
+
+
+def _names(class_: Any) -> tuple[str, ...]:
+    """The fields of a class of options."""
+    if class_ not in _fields:
+        _fields[class_] = tuple(field.name for field in fields(class_))
+    return _fields[class_]
 
 
 def _system(value: str | Iterable[TextPart] | None) -> str | tuple[TextPart, ...] | None:

@@ -19,7 +19,7 @@ from attrs import Factory, define, frozen
 
 from .errors import UnsupportedRequest
 from .fitting import LISTS, MAPS, ONES, Schema, lookup, step, takes_null
-from .values import MAX_DEPTH, Json, JsonDict
+from .values import Json, JsonDict
 
 Dialect: TypeAlias = Literal["openai", "anthropic", "google", "google-openapi"]
 Purpose: TypeAlias = Literal["tool", "output"]
@@ -150,6 +150,7 @@ _SILENT: Final = _words("$schema $id $anchor $comment $defs definitions examples
 
 # Schemas in one: with references put in place, a few lines may unfold into more than there is memory.
 _MAX_SCHEMAS: Final = 20_000
+_MAX_DEPTH: Final = 128  # a level takes several frames here, so fewer than JSON may have
 
 
 def check_schema(schema: Schema, where: str = "schema") -> None:
@@ -216,7 +217,7 @@ class _Work:
 
     def _bound(self, depth: int) -> None:
         self.seen += 1
-        if depth > MAX_DEPTH:
+        if depth > _MAX_DEPTH:
             raise self.refuse("", "its schema is nested too deep, or refers to itself, which this form cannot say")
         if self.seen > _MAX_SCHEMAS:
             raise self.refuse("", f"its schema is of more than {_MAX_SCHEMAS} schemas")
@@ -453,7 +454,7 @@ class _Work:
             reference: str = schema["$ref"]
             there = self.found(reference, path, whole)
             if not rules.recursive and reference not in self.followed:
-                if reference in inside or depth > MAX_DEPTH:
+                if reference in inside or depth > _MAX_DEPTH:
                     raise self.refuse(path, f"{rules.name} takes no schema that refers to itself; {_LOOSE}")
                 self._follow(there, whole, reference[1:], rules, inside | {reference}, depth + 1)
                 self.followed.add(reference)

@@ -16,10 +16,11 @@ Where providers bend the grammar we follow them:
 
 How it is fast. CR and CRLF become LF before anything else looks; nothing notices, because a line cannot hold a CR. What
 a read completes is decoded once and split at blank lines, and the two shapes that all providers send are recognised
-whole; all else goes line by line. A border between lines is also a border between UTF-8 sequences, even broken ones, so
-a cut anywhere gives the same text. `str.splitlines` would cut JSON at U+2028. Bytes are looked for as numbers: CPython
-takes seven times as long for `b"\\n" in data` as for `10 in data`, which needs no buffer, and two bytes are found five
-times later than one.
+whole; all else goes line by line. A read of one event, as most are where a stream is slower than its reader, is not
+split but held against the beginning of the event before it. A border between lines is also a border between UTF-8
+sequences, even broken ones, so a cut anywhere gives the same text. `str.splitlines` would cut JSON at U+2028. Bytes
+are looked for as numbers: CPython takes seven times as long for `b"\\n" in data` as for `10 in data`, which needs no
+buffer, and two bytes are found five times later than one.
 """
 
 from __future__ import annotations
@@ -59,19 +60,25 @@ class SseParser:
     max_event_bytes: int = MAX_BYTES
     _safe: int = field(init=False)  # so short a piece is within the limits, whatever stands in it
     _short: int = field(init=False)
-    # A line whose end has not come. It grows in place, so bytes that come singly cost no more each in a long line.
+    # A line whose end has not come, and the line of its event's name where that came in one piece with it. It grows in
+    # place, so bytes that come singly cost no more each in a long line.
     _line: bytearray = field(init=False, factory=bytearray)
     _name: str = field(init=False, default="")
+    _called: str = field(init=False, default="")  # the event before this one
+    _head: str = field(init=False, default="data: ")  # so this one begins, if it is called the same
+    _most: int = field(init=False)  # bytes of a line that may wait for its end, with the head of its event before it
     _data: list[str] = field(init=False, factory=list[str])
     _size: int = field(init=False, default=0)  # bytes of the lines in `_data`
     _open: int = field(init=False, default=0)  # brackets not closed in a JSON text without `data:`
     _bom: bytes | None = field(init=False, default=b"")  # what may become a BOM; None once that is settled
     _after_cr: bool = field(init=False, default=False)
+    _unsettled: bool = field(init=False, default=True)  # there is a BOM, a CR or a fault to think of first
     _fault: str | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self._safe = min(self.max_line_bytes, self.max_event_bytes)
         self._short = min(self._safe, _SHORT)
+        self._most = self.max_line_bytes
 
     def receive(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Raises `RemoteProtocolError` for what an earlier call found."""
@@ -79,9 +86,45 @@ class SseParser:
         if begun and 10 not in data and 13 not in data:
             # Most small reads: more of a line. One that has begun means that BOM, CRLF and fault are settled.
             begun += data
-            if len(begun) > self.max_line_bytes:
+            if len(begun) > self._most:
                 self._fail_line()
             return []
+        if self._unsettled:
+            data = self._settle(data)
+        if begun:  # it ends in these bytes
+            data = b"".join((begun, data))
+            begun.clear()
+        if self._data or self._name or len(data) > self._short:
+            return self._receive_lines(data)
+        # Most other reads end one event that is called as the one before it, in one of the two shapes that all
+        # providers send. What stands between that head and the blank line takes half the time of a list of lines.
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:  # half a character, which is to wait, or none at all
+            return self._receive_lines(data)
+        head = self._head
+        if text[: len(head)] == head:
+            line, end, rest = text[len(head) :].partition("\n")
+            if 13 in data:
+                if line[-1:] == rest[:1] == "\r":  # Gemini's lines
+                    line, rest = line[:-1], rest[1:]
+                if "\r" in line or "\r" in rest:
+                    return self._receive_lines(data)
+            if rest == "\n":
+                return [(self._called, line)]
+            if not end:
+                begun += data
+                return []
+            if rest[:1] == "\n" and "\n" not in rest[1:]:
+                begun += rest[1:].encode()
+                return [(self._called, line)]
+        elif head.startswith(text):
+            begun += data
+            return []
+        return self._receive_lines(data)
+
+    def _settle(self, data: bytes) -> bytes:
+        """The bytes less what those before them decide about the first. Raises what was found before."""
         if self._fault is not None:
             raise RemoteProtocolError(self._fault)
         if self._bom is not None:
@@ -90,44 +133,22 @@ class SseParser:
             self._after_cr = False
             if data[0] == 10:  # the LF of a CRLF that was cut in two
                 data = data[1:]
-        if 13 in data:
-            self._after_cr = data[-1] == 13
-            if _LONE_CR.search(data) is None:
-                data = data.replace(b"\r", b"")
-            else:
-                data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if begun:  # it ends in these bytes
-            data = b"".join((begun, data))
-            begun.clear()
-        events: list[Event] = []
-        if not self._data and len(data) <= self._short:
-            # Most other reads complete one event, in one of the two shapes that all providers send. It is cut off the
-            # bytes, which takes half the time of a list of lines, unless the rest that is copied is long.
-            line, end, rest = data.partition(b"\n")
-            try:
-                if line[:7] == b"event: " and end and not self._name:
-                    self._name = line[7:].decode()
-                    data = rest
-                    line, end, rest = data.partition(b"\n")
-                if line[:6] == b"data: " and rest[:1] == b"\n":
-                    events.append((self._name, line[6:].decode()))
-                    self._name = ""
-                    data = rest[1:]
-            except UnicodeDecodeError:
-                pass  # the rest goes the slow way, which puts U+FFFD there
-            if 10 not in data:
-                begun += data
-                return events
-        self._receive_rest(data, events)
-        return events
+        self._unsettled = self._after_cr or self._bom is not None
+        return data
 
-    def _receive_rest(self, data: bytes, events: list[Event]) -> None:
+    def _receive_lines(self, data: bytes) -> list[Event]:
+        """The same for whatever comes."""
+        events: list[Event] = []
+        if 13 in data:
+            self._after_cr = self._unsettled = data[-1] == 13
+            lone = _LONE_CR.search(data) is not None
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if lone else data.replace(b"\r", b"")
         if b"\n\n\n" in data:  # all blank lines behind the first say nothing, and there may be millions
             data = _BLANK_LINES.sub(b"\n\n", data)
         end = data.rfind(b"\n") + 1
         if end == 0:
             self._keep(data)
-            return
+            return events
         start = 0
         if self._data or self._name:  # to the end of the event at hand line by line
             blank = data.find(b"\n\n", 0, end)
@@ -141,6 +162,11 @@ class SseParser:
             self._take_lines(data[start:end], events)
         if end < len(data):
             self._keep(data[end:])
+        if events and events[-1][0] != self._called:
+            self._called = name = events[-1][0]
+            self._head = f"event: {name}\ndata: " if name else "data: "
+            self._most = self.max_line_bytes + len(self._head.encode())
+        return events
 
     def end(self) -> list[Event]:
         """The stream is over: the event that lacks its blank line, if there is one.
@@ -254,5 +280,6 @@ class SseParser:
 
     def _fail(self, fault: str) -> None:
         self._fault = fault
+        self._unsettled = True
         self._line.clear()
         self._data.clear()

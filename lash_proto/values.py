@@ -18,7 +18,6 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from enum import Enum
 from importlib import import_module
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, Union, cast
@@ -31,8 +30,8 @@ Json: TypeAlias = Any
 
 JsonDict: TypeAlias = dict[str, Any]
 
-MAX_DEPTH: Final = 128
-"""Nesting allowed in JSON from a peer. Deeper than any real schema, shallow enough for any caller's stack."""
+MAX_DEPTH: Final = 256
+"""Nesting allowed in JSON from a peer. Deeper than anything real, shallow enough for nearly any caller's stack."""
 
 MAX_VALUES: Final = 4_000_000
 """Values in one JSON text from a peer: a value can take thirty times the memory of its text. Log probabilities of some
@@ -186,54 +185,51 @@ def _no_constant(name: str) -> Json:
 # `scan_once` is what `JSONDecoder.decode` calls after two Python layers; calling it saves half the time of an event.
 # It lives in the module, not in a decoder: a scanner cannot be pickled (law 5).
 _scan: Callable[[str, int], tuple[Json, int]] = cast("Any", json.JSONDecoder(parse_constant=_no_constant)).scan_once
+# A level takes two characters at least, so a shorter text is never too deep. Most events are shorter: to look for
+# brackets in them, in whatever way, costs a tenth of what it takes to parse them.
 _SHALLOW: Final = 2 * MAX_DEPTH
 # Possessive, or a string of 15 MB costs the matcher 1.8 GB.
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 Engine: TypeAlias = Literal["json", "msgspec"]
 
-_engine: Engine | None = None  # not asked yet
-_decode: Callable[[str], Json] | None = None  # msgspec's, where that is the engine
-
 
 def json_engine(wanted: Engine | None = None) -> Engine:
-    """What JSON is read with; `wanted` chooses it from here on, for tests and benchmarks.
+    """What JSON is read with: msgspec where it is installed (the extra `fast`), else the standard library alone.
 
-    msgspec, where the extra `fast` has brought it, takes half the time and gives the same values. It refuses more than
-    the standard library does (a lone surrogate, 1e400), so what it refuses goes there, whose word is the last.
+    Read with `wanted` from here on; that is for tests and benchmarks. msgspec takes half the time and gives the same
+    values. It refuses more (a lone surrogate, 1e400), and what it refuses the standard library has the last word on.
     """
     global _engine, _decode
-    before = _engine
-    if wanted is not None or before is None:
-        msgspec: Any = None
-        if wanted != "json":
-            with suppress(ImportError):
-                msgspec = import_module("msgspec")
-        _decode = None if msgspec is None else msgspec.json.Decoder().decode
-        _engine = "json" if msgspec is None else "msgspec"
-    return before or _engine or "json"
+    if wanted is not None or _engine is None:
+        try:
+            _decode = None if wanted == "json" else import_module("msgspec").json.Decoder().decode
+        except ImportError:
+            _decode = None
+        _engine = "json" if _decode is None else "msgspec"
+    return _engine
+
+
+def _choose_and_decode(text: str) -> Json:
+    json_engine()
+    return parse_json(text)
+
+
+_engine: Engine | None = None
+_decode: Callable[[str], Json] | None = _choose_and_decode  # msgspec's, where that is the engine, from the first use on
 
 
 def parse_json(text: str) -> Json:
     """A JSON text as a Python value. Raises ValueError, and nothing else, for what is no JSON, too deep or too much."""
     try:  # around all of it: near the end of the caller's stack any call may find no room
-        # Counting brackets takes a sixth of the time, so it is shown first that few can be there, as in most events: a
-        # level costs an array two characters (`[]`) and an object five (`{"":}`).
         size = len(text)
-        if size > _SHALLOW and (size + 3) // 5 + text.count("[") > MAX_DEPTH:
-            # An upper bound: a comma may stand in a string.
-            if size > MAX_VALUES and sum(map(text.count, ",[{")) > MAX_VALUES:
-                raise ValueError(f"JSON of more than {MAX_VALUES} values")
-            if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
-                raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
+        if size > _SHALLOW:
+            _check_size(text)
         if _decode is not None:
             try:
                 return _decode(text)
             except ValueError:
                 pass
-        elif _engine is None:
-            json_engine()
-            return parse_json(text)
         try:
             value, end = _scan(text, 0)
             if end == size:
@@ -244,6 +240,14 @@ def parse_json(text: str) -> Json:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("JSON nested deeper than the caller's stack allows") from None
+
+
+def _check_size(text: str) -> None:
+    # An upper bound: a comma may stand in a string.
+    if len(text) > MAX_VALUES and sum(map(text.count, ",[{")) > MAX_VALUES:
+        raise ValueError(f"JSON of more than {MAX_VALUES} values")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
+        raise ValueError(f"JSON nested deeper than {MAX_DEPTH} levels")
 
 
 def _is_deep(text: str) -> bool:

@@ -46,6 +46,8 @@ from tests.fake_world import rendered
 from tests.recordings import FIXTURES, NO_RECORDINGS, Item, find_recordings, read_items
 from tests.strategies import REQUESTS, conversations, cuts, faux_replies, odd_json
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 CHATS = tuple(api for api in CODECS if not api.endswith("-images"))
 MODEL = "test-model"
 API = st.sampled_from(CHATS)

@@ -81,7 +81,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FauxProvider]:
 def test_the_code_in_the_readme_runs(block: Block, provider: FauxProvider) -> None:
     tree = ast.increment_lineno(ast.parse(block.code), block.line - 1)
     exec(compile(tree, str(README), "exec", dont_inherit=True), {"__name__": "__main__"})
-    asks_a_provider = "Client(" in block.code and "faux(" not in block.code
+    asks_a_provider = re.search(r"(Client|Agent)\(", block.code) is not None and "faux(" not in block.code
     assert bool(provider.calls) == asks_a_provider
 
 

@@ -249,10 +249,13 @@ class Stream:
         return self
 
     async def __anext__(self) -> StreamEvent:
+        event: StreamEvent
+        for event in self._run.events:  # most of those that came together
+            return event
         if not self._run.started:
             raise LocalProtocolError("a stream begins with its block: async with client.stream(...) as stream")
         try:
-            event: StreamEvent = await anext(self._run)
+            event = await anext(self._run)
             return event
         except StopAsyncIteration:
             error = self._call.verdict() if self._end() else None

@@ -41,8 +41,12 @@ class Connection(Protocol):
         """Begin TLS; within TLS too."""
         ...
 
+    def send_at_once(self, data: bytes) -> bool:
+        """Send it, if that takes no waiting; whether all of it is out. False: `send` goes on with it."""
+        ...
+
     async def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of it, or what `send_at_once` has left of it."""
         ...
 
     async def read(self, until: float | None) -> bytes | None:
@@ -188,6 +192,7 @@ class _AsyncioConnection:
         self._until: float | None = None  # what is wanted now
         self._reading: asyncio.Task[object] | None = None
         self._cut = False
+        self._written = False  # to its buffers, where it waits
 
     @property
     def tls(self) -> Any:
@@ -196,8 +201,16 @@ class _AsyncioConnection:
     async def secure(self, tls: ssl.SSLContext, host: str) -> None:
         await self._writer.start_tls(tls, server_hostname=host)
 
-    async def send(self, data: bytes) -> None:
+    def send_at_once(self, data: bytes) -> bool:
+        transport = self._writer.transport
         self._writer.write(data)
+        self._written = bool(transport.get_write_buffer_size()) or transport.is_closing()
+        return not self._written
+
+    async def send(self, data: bytes) -> None:
+        if not self._written:
+            self._writer.write(data)
+        self._written = False
         await self._writer.drain()
 
     async def read(self, until: float | None) -> bytes | None:
@@ -271,6 +284,9 @@ class _AnyioConnection:
             self._stream = await TLSStream.wrap(self._stream, hostname=host, ssl_context=tls, standard_compatible=False)
         except (anyio.BrokenResourceError, anyio.EndOfStream) as error:
             raise _cause(error) from None
+
+    def send_at_once(self, data: bytes) -> bool:
+        return False
 
     async def send(self, data: bytes) -> None:
         try:

@@ -108,7 +108,8 @@ class Run(Generic[R]):
         self._given = False  # the last outputs held events, which the caller takes his time with
         self._back = 0.0  # when he last came back for more
         self._done: Done[R] | None = None
-        self._events: Iterator[Any] = iter(())
+        self.events: Iterator[Any] = iter(())
+        """What the machine gave and nobody has taken; it does for a caller who is in a hurry what `next` does."""
         self._flights: dict[int, Flight] = {}
         self._group: TaskGroup | None = None
         self._inbox: _Inbox | None = None
@@ -180,23 +181,26 @@ class Run(Generic[R]):
         self._leave_tasks()
 
     async def __aenter__(self) -> Self:
-        self._group = await anyio.create_task_group().__aenter__()
+        # A group costs as much as a short answer, and a call that asks nobody else never has two effects at once.
+        flights = self._flights.values()
+        if len(self._performers) > 1 or not flights or not all(flight.bounded for flight in flights):
+            self._group = await anyio.create_task_group().__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        assert self._group is not None
-        # The caller's exception is the caller's: a group that saw it would wrap it.
-        await self._group.__aexit__(None, None, None)
+        if self._group is not None:
+            # The caller's exception is the caller's: a group that saw it would wrap it.
+            await self._group.__aexit__(None, None, None)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
         while True:
-            for event in self._events:
+            for event in self.events:
                 return event
             if not self._started:
                 self.start()
@@ -222,7 +226,7 @@ class Run(Generic[R]):
             for output in outputs:
                 if type(output) in ORDERS:
                     self._carry_out(output)
-        self._events = iter(events)
+        self.events = iter(events)
         self._given = bool(events)
 
     def _carry_out(self, order: Any) -> None:

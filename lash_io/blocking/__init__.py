@@ -6,15 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import CancelToken
+from . import transports
 from .client import Client, Stream
 from .driver import Run, performers
-from .transports import (
-    DefaultTransport,
-    FauxTransport,
-    RecordTransport,
-    ReplayTransport,
-    StreamTransport,
-)
 
 if TYPE_CHECKING:
     from .agent import (
@@ -25,17 +19,23 @@ if TYPE_CHECKING:
         run_agent_loop,
         run_agent_loop_continue,
     )
-    from .transports import HttpcoreTransport
+    from .transports import (
+        DefaultTransport,
+        FauxTransport,
+        HttpcoreTransport,
+        RecordTransport,
+        ReplayTransport,
+        StreamTransport,
+    )
 
-_WHERE = {
-    "Agent": ".agent",
-    "AgentEvents": ".agent",
-    "HttpcoreTransport": ".transports",  # which brings httpcore with it
-    "agent_loop": ".agent",
-    "agent_loop_continue": ".agent",
-    "run_agent_loop": ".agent",
-    "run_agent_loop_continue": ".agent",
-}
+_AGENTS = (
+    "Agent",
+    "AgentEvents",
+    "agent_loop",
+    "agent_loop_continue",
+    "run_agent_loop",
+    "run_agent_loop_continue",
+)
 
 __all__ = [
     "Agent",
@@ -59,7 +59,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    # Most is not needed by most, and some bring httpcore, the faux provider or the loop with them.
+    if name in _AGENTS:
+        value = getattr(import_module(".agent", __name__), name)
+    elif name in transports.__all__:
+        value = getattr(transports, name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_WHERE[name], __name__), name)
+    globals()[name] = value
     return value

@@ -246,10 +246,13 @@ class Stream:
         return self
 
     def __next__(self) -> StreamEvent:
+        event: StreamEvent
+        for event in self._run.events:  # most of those that came together
+            return event
         if not self._run.started:
             raise LocalProtocolError("a stream begins with its block: with client.stream(...) as stream")
         try:
-            event: StreamEvent = next(self._run)
+            event = next(self._run)
             return event
         except StopIteration:
             error = self._call.verdict() if self._end() else None

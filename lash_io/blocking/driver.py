@@ -98,7 +98,8 @@ class Run(Generic[R]):
         self._given = False  # the last outputs held events, which the caller takes his time with
         self._back = 0.0  # when he last came back for more
         self._done: Done[R] | None = None
-        self._events: Iterator[Any] = iter(())
+        self.events: Iterator[Any] = iter(())
+        """What the machine gave and nobody has taken; it does for a caller who is in a hurry what `next` does."""
         self._flights: dict[int, Flight] = {}
         self._inbox: _Inbox | None = None
         self._held: News | None = None
@@ -175,7 +176,7 @@ class Run(Generic[R]):
 
     def __next__(self) -> Any:
         while True:
-            for event in self._events:
+            for event in self.events:
                 return event
             if not self._started:
                 self.start()
@@ -201,7 +202,7 @@ class Run(Generic[R]):
             for output in outputs:
                 if type(output) in ORDERS:
                     self._carry_out(output)
-        self._events = iter(events)
+        self.events = iter(events)
         self._given = bool(events)
 
     def _carry_out(self, order: Any) -> None:

@@ -127,11 +127,20 @@ class DialectDecoder:
         """The events of these bytes. Raises RemoteProtocolError for a fault that an earlier call came upon."""
         out: list[StreamEvent] = []
         if self._streaming:
-            # What `_guard` and `_feed` would do, without their calls and questions: nearly every read comes this way,
-            # and reads may be as small as 16 bytes.
+            # What `_guard`, `_feed` and `_take` would do, without their calls and questions, which take a tenth of an
+            # event: nearly every event comes this way, and reads may be as small as 16 bytes.
             try:
                 for name, text in self._sse.receive(data):
-                    self._take(name, text, out)
+                    size = self._size + len(text) + _FRAME
+                    try:
+                        parsed = None if text == "[DONE]" or size > MAX_BODY_BYTES else parse_json(text)
+                    except ValueError:
+                        parsed = None
+                    if parsed is None:
+                        self._take(name, text, out)
+                    else:
+                        self._size = size
+                        self._event(name, parsed, out)
             except _BENT as error:
                 self._stumble(error, out)
             return out

@@ -238,12 +238,14 @@ class ProviderHandle:
             given = type(request.options).__name__
             raise UnsupportedRequest(given, f"options of another dialect: {route.codec.api} takes {known.__name__}")
         # The handle's own may be those of its other dialect (words, pictures): what this one does not know is not said.
-        options = known().over(request.options.over(self.options))
+        options = request.options.over(self.options)
+        if not isinstance(options, known):
+            options = known().over(options)
         allowed = options.get("retry_after_output", False) if retry_after_output is None else retry_after_output
         return Exchange(
             route=route,
             auth=self.auth,
-            request=evolve(request, options=options),
+            request=request if options is request.options else evolve(request, options=options),
             model=self.policy.spec(model),
             provider=self.kind,
             stream=stream,

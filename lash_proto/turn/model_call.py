@@ -201,11 +201,11 @@ class PartialMessage:
         self._kinds.append(kind)
 
     def _open(self, event: Any) -> list[str]:
-        index: int = event.content_index
-        block = self._blocks[index] if 0 <= index < len(self._blocks) else None
+        index = event.content_index
+        block = cast("Any", self._blocks[index] if 0 <= index < len(self._blocks) else None)
         if not isinstance(block, list) or self._kinds[index] is not _KINDS[type(event)]:
             raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")
-        return block
+        return cast("list[str]", block)
 
     @property
     def content(self) -> tuple[Part, ...]:

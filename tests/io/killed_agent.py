@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lash_io.blocking.agent import Agent
-from lash_proto import ToolContext, tool
+from lash_proto import AgentResult, ToolContext, tool
 from lash_proto.faux import FauxCall, FauxProvider, FauxReply
 from lash_proto.messages import Part, ToolCallPart
 from lash_proto.providers import faux
@@ -73,7 +73,7 @@ class Life:
             kept = self._folder / "state"
             result = agent.resume(json.loads(kept.read_text())) if kept.exists() else agent.prompt("Go.")
             said = [message.to_json() for message in agent.messages]
-        assert not hasattr(result, "waiting")
+        assert isinstance(result, AgentResult)
         (self._folder / "result").write_text(json.dumps({"reason": result.reason, "said": said}))
 
 

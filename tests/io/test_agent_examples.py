@@ -17,7 +17,7 @@ import lash_io.aio
 import lash_io.blocking
 from lash_io.faux_server import FauxServer
 from lash_proto.faux import FauxProvider, FauxReply
-from lash_proto.messages import ToolCallPart
+from lash_proto.messages import ToolCallPart, ToolResultMessage
 from lash_proto.providers import anthropic
 from lash_proto.turn import AgentResult, Paused
 from tests.io.worlds import WORLDS
@@ -44,7 +44,7 @@ def test_an_agent_looks_into_a_directory(world: str, tmp_path: Path, capsys: pyt
     (tmp_path / "deep" / "song.txt").write_text("la\nla la\nlo\n")
     (tmp_path / "song.txt").write_text("lo lo\n")
     example = load("ask_directory")
-    script = [
+    script: list[FauxReply | str] = [
         FauxReply([call("list_files"), call("read_file", path="song.txt")]),
         FauxReply([call("read_file", path="deep/song.txt", start=2, lines=1), call("list_files", path="..")]),
         "There is a song.",
@@ -67,7 +67,7 @@ def test_an_agent_looks_into_a_directory(world: str, tmp_path: Path, capsys: pyt
             result = anyio.run(main, backend=world)
     assert isinstance(result, AgentResult)
     assert (result.reason, result.text) == ("done", "There is a song.")
-    told = [message.content for message in result.messages if message.role == "tool"]
+    told = [message.content for message in result.messages if isinstance(message, ToolResultMessage)]
     assert told == [
         '["deep/","song.txt 6"]',
         "lo lo",

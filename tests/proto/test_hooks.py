@@ -138,10 +138,10 @@ def test_a_form_is_given_as_bytes() -> None:
 
 def test_a_body_deeper_than_lash_reads_is_given_as_bytes() -> None:
     deep: Any = "x"
-    for _ in range(200):
+    for _ in range(300):
         deep = [deep]
     (ask,) = exchange(ON_PAYLOAD, extra_body={"deep": deep}).start(START)
-    assert ask.value.endswith(b'"x"' + b"]" * 200 + b"}")
+    assert ask.value.endswith(b'"x"' + b"]" * 300 + b"}")
 
 
 # --- the head --------------------------------------------------------------------------------------------------------

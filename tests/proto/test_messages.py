@@ -184,3 +184,9 @@ def test_classes_without_fields_survive_copies() -> None:
 def test_what_no_encoder_would_see_is_refused_where_it_is_said(class_: Any, said: Any, complaint: str) -> None:
     with pytest.raises(TypeError, match=complaint):
         class_(**said)
+
+
+def test_options_over_others_of_which_one_sets_nothing_are_the_other() -> None:
+    some, none = ProviderOptions(max_retries=1), ProviderOptions()
+    assert some.over(none) is some
+    assert none.over(some) is some

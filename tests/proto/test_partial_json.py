@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lash_proto.partial_json import ArgumentsView, ArrayView, PartialArguments, PartialJson, parse_arguments
+from lash_proto.values import MAX_DEPTH
 
 
 def parsed(*fragments: str) -> PartialJson:
@@ -190,10 +191,10 @@ def test_an_error_keeps_the_value_before_it(text: str, value: Any, error: str) -
 
 @pytest.mark.parametrize("bracket", ["[", '{"a":'])
 def test_depth_is_bounded(bracket: str) -> None:
-    assert parsed(bracket * 128).error is None
+    assert parsed(bracket * MAX_DEPTH).error is None
     for parser in (parsed(bracket * 100_000), parsed(*[bracket] * 1000)):
-        assert parser.error == "JSON nested deeper than 128 levels"
-        assert json.dumps(parser.value).count(bracket[0]) == 128
+        assert parser.error == f"JSON nested deeper than {MAX_DEPTH} levels"
+        assert json.dumps(parser.value).count(bracket[0]) == MAX_DEPTH
 
 
 def test_very_many_values_are_an_error_and_what_came_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lash_proto import values
 from lash_proto.messages import ImagePart, LlmRequest, ProviderOptions, TextPart, UserMessage
 from lash_proto.providers import anthropic
 from lash_proto.replies import TextDelta
@@ -34,6 +35,7 @@ from lash_proto.values import (
     get_str,
     header,
     hold_surrogate,
+    json_engine,
     merge_patch,
     parse_json,
     redact_json,
@@ -169,6 +171,7 @@ def test_held_surrogates_make_any_cut_say_the_same(letters: list[str], data: st.
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -177,13 +180,83 @@ def test_held_surrogates_make_any_cut_say_the_same(letters: list[str], data: st.
         ('"\\ud83d\\ude00"', "😀"),
         ("123456789012345678901234567890", 123456789012345678901234567890),
         ('"[[[["', "[[[["),
-        ('{"a":1,"a":2}', {"a": 2}),
+        ('{"a":1,"b":2,"a":3}', {"a": 3, "b": 2}),
+        # What msgspec alone would refuse.
+        ('["\\ud83d"]', ["\ud83d"]),
+        ("[1e400]", [float("inf")]),
     ],
 )
 def test_json_is_read(text: str, value: Any) -> None:
     assert parse_json(text) == value
 
 
+INSERTED = st.sampled_from(
+    [r"\ud83d", r"\ude00", r"\u0000", "1e400", "-0", "-0.0", "1E5", "0.1", "9" * 30, "NaN", "\x7f", "[", "]"]
+)
+WELL_FORMED = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+).map(lambda value: json.dumps(value))
+
+
+@given(WELL_FORMED | st.text(alphabet='{}[]":,\\ue0123456789.-+ \t\nantrufls\x00\ud83dé'), st.integers(0), INSERTED)
+def test_both_engines_give_the_same_value_or_none(text: str, place: int, odd: str) -> None:
+    place %= len(text) + 1
+    for each in (text, text[:place] + odd + text[place:]):
+        with_json, with_msgspec = [read_with(engine, each) for engine in ("json", "msgspec")]
+        assert with_json == with_msgspec
+
+
+def read_with(engine: Any, text: str) -> str:
+    """By its `repr`, which tells 1 from 1.0, 0.0 from -0.0, and the order of keys."""
+    before = json_engine()
+    json_engine(engine)
+    try:
+        return repr(parse_json(text))
+    except ValueError as error:
+        return f"ValueError: {error}"
+    finally:
+        json_engine(before)
+
+
+def test_the_engine_is_chosen_at_the_first_use_by_what_is_installed() -> None:
+    code = "import sys; from lash_proto import values; {}; values.parse_json('1'); print(values.json_engine(), {})"
+    for before, loaded, engine in (("0", "'msgspec' in sys.modules", "msgspec True"), (NONE, "0", "json 0")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(before, loaded)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == engine
+    done = subprocess.run(
+        [sys.executable, "-c", "import lash_proto.values, sys; print('msgspec' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
+
+
+NONE = "sys.modules['msgspec'] = None"  # as one that is not installed
+
+
+def test_the_first_json_chooses_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lash_proto.values._engine", None)
+    monkeypatch.setattr("lash_proto.values._decode", values._choose_and_decode)
+    assert parse_json("[1]") == [1]
+    assert values._engine is not None
+    assert values._decode is not values._choose_and_decode
+
+
+def test_without_msgspec_the_engine_is_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = json_engine()
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    try:
+        assert json_engine("msgspec") == json_engine() == "json"
+    finally:
+        monkeypatch.undo()
+        assert json_engine(before) == before
+
+
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize(
     "text",
     ["", " ", "{", "[1,]", "NaN", "[Infinity]", "-Infinity", "{'a':1}", "{} {}", "\ufeff{}", "9" * 5000, "nul", '"\n"'],
@@ -193,12 +266,13 @@ def test_what_is_not_json_is_a_value_error(text: str) -> None:
         parse_json(text)
 
 
+@pytest.mark.usefixtures("engine")
 def test_nesting_is_bounded() -> None:
     for opening, closing in (("[", "]"), ('{"a":', "}")):
         allowed = opening * MAX_DEPTH + "1" + closing * MAX_DEPTH
         assert parse_json(allowed)
         for text in (opening + allowed + closing, " " + opening * 200_000, opening * 200_000):
-            with pytest.raises(ValueError, match="nested deeper than 128 levels"):
+            with pytest.raises(ValueError, match=f"nested deeper than {MAX_DEPTH} levels"):
                 parse_json(text)
 
 
@@ -239,16 +313,18 @@ print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
 
 def test_json_of_very_many_values_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lash_proto.values.MAX_VALUES", 4)
-    assert parse_json('[1,2,{"a":3}]') == [1, 2, {"a": 3}]
+    long = " " * 2 * MAX_DEPTH
+    assert parse_json('[1,2,{"a":3}]' + long) == [1, 2, {"a": 3}]
     for text in ("[1,2,3,4,5]", "[[],[[]]]", '{"a":{},"b":{"c":{}}}'):
         with pytest.raises(ValueError, match="^JSON of more than 4 values$"):
-            parse_json(text)
+            parse_json(text + long)
 
 
 def test_where_the_stack_has_no_room_deep_json_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(text: str, start: int) -> Any:
         raise RecursionError("maximum recursion depth exceeded while decoding a JSON array")
 
+    monkeypatch.setattr("lash_proto.values._decode", None)
     monkeypatch.setattr("lash_proto.values._scan", no_room)
     with pytest.raises(ValueError, match="JSON nested deeper than the caller's stack allows"):
         parse_json("[[]]")

@@ -66,7 +66,12 @@ class StreamFlight:
         http = self._http
         while True:
             try:
-                if not self._sent:
+                if self._connection is None and self._take_kept() and not self._announced:
+                    self._announced = True
+                    return Connected(http.call.id)
+                if self._connection is not None and not self._sent:
+                    self._sent = self._connection.send_at_once(self._request)
+                if not self._sent:  # a scope costs 10 us, and a kept connection as a rule needs none
                     clock = self._transport.clock
                     with anyio.move_on_after(None if until is None else clock.timeout(until)) as scope:
                         self._scope = scope
@@ -114,13 +119,17 @@ class StreamFlight:
         if connection is not None:
             connection.close()
 
-    async def _connect(self) -> Connection:
-        origin = self._http.origin
-        while not self._renewed and (kept := self._transport.idle.take(origin)) is not None:
+    def _take_kept(self) -> bool:
+        """Whether a connection that served others is there for this one."""
+        while not self._renewed and (kept := self._transport.idle.take(self._http.origin)) is not None:
             if not kept.is_stale():
                 self._connection, self._kept = kept, True
-                return kept
+                return True
             kept.close()
+        return False
+
+    async def _connect(self) -> Connection:
+        origin = self._http.origin
         tls = self._transport.tls.get() if origin.scheme == "https" else None
         self._connection = await connect(origin, tls, self._transport.clock)
         return self._connection

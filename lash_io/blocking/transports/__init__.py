@@ -1,17 +1,26 @@
-"""What performs CallHttp, one file each. HttpcoreTransport is imported on first use, and httpcore with it."""
+"""What performs CallHttp, one file each, imported on first use: with some come httpcore and the faux provider."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .default import DefaultTransport
-from .faux import FauxTransport
-from .record import RecordTransport
-from .replay import ReplayTransport
-from .stream import StreamTransport
-
 if TYPE_CHECKING:
+    from .default import DefaultTransport
+    from .faux import FauxTransport
     from .pool import HttpcoreTransport
+    from .record import RecordTransport
+    from .replay import ReplayTransport
+    from .stream import StreamTransport
+
+_WHERE = {
+    "DefaultTransport": ".default",
+    "FauxTransport": ".faux",
+    "HttpcoreTransport": ".pool",
+    "RecordTransport": ".record",
+    "ReplayTransport": ".replay",
+    "StreamTransport": ".stream",
+}
 
 __all__ = [
     "DefaultTransport",
@@ -24,8 +33,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "HttpcoreTransport":
+    if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .pool import HttpcoreTransport
-
-    return HttpcoreTransport
+    value = globals()[name] = getattr(import_module(_WHERE[name], __name__), name)
+    return value

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lash_proto.effects import CallHttp
 from lash_proto.http1 import split_url
-from lash_proto.providers import FauxHandle, ProviderHandle
+from lash_proto.providers import ProviderHandle
 
 from ...choice import Choice, choose, refuse_settings
 from ...tls import ClientCert, File, trusting
 from ...world import CLOCK, Clock, environment
 from ..driver import Flight, Transport
-from .faux import FauxTransport
 from .stream import StreamTransport
 
 if TYPE_CHECKING:
@@ -83,6 +82,11 @@ class DefaultTransport:
 
 def default_transport(handle: ProviderHandle, **settings: Any) -> Transport:
     """What performs a handle's calls: a faux one asks its own provider."""
-    if isinstance(handle, FauxHandle):
-        return FauxTransport(handle.provider, tokens_per_second=handle.tokens_per_second, clock=settings["clock"])
+    if type(handle) is not ProviderHandle:  # the faux provider is not imported for those who ask another
+        from lash_proto.providers import FauxHandle
+
+        from .faux import FauxTransport
+
+        if isinstance(handle, FauxHandle):
+            return FauxTransport(handle.provider, tokens_per_second=handle.tokens_per_second, clock=settings["clock"])
     return DefaultTransport(**settings)

@@ -89,19 +89,19 @@ class MessagesDecoder(DialectDecoder):
     _refused: bool = field(default=False, init=False)
 
     def _event(self, name: str, data: Json, out: list[StreamEvent]) -> None:
-        if type(data) is not dict:
+        event: JsonDict = data
+        if type(event) is not dict:
             return
-        data = cast("JsonDict", data)
-        kind = data.get("type")
+        kind = event.get("type")
         if self.ended:
             if kind == "message_delta":
-                self._add_usage(data, out)
-            return
-        handler = self._EVENTS.get(kind)
-        if handler is not None:
-            handler(self, data, out)
-        elif name == "error" or data.get("error"):
-            self._report(data)
+                self._add_usage(event, out)
+        elif kind == "content_block_delta":  # nearly all of them; the table is for the others
+            self._block_delta(event, out)
+        elif (handler := self._EVENTS.get(kind)) is not None:
+            handler(self, event, out)
+        elif name == "error" or event.get("error"):
+            self._report(event)
 
     def _body(self, body: Json, out: list[StreamEvent]) -> None:
         if not isinstance(body, dict):
@@ -229,10 +229,12 @@ class MessagesDecoder(DialectDecoder):
     def _block_delta(self, data: JsonDict, out: list[StreamEvent]) -> None:
         delta = data["delta"]
         block = self._open.get(data.get("index"))
-        if type(block) is TextBlock and not block.reasoning and delta["type"] == "text_delta":
-            block.add(delta["text"], out)
-            return
-        if type(block) is OpaqueBlock:
+        if type(block) is TextBlock:
+            kind, key = ("thinking_delta", "thinking") if block.reasoning else ("text_delta", "text")
+            if delta["type"] == kind:
+                block.add(delta[key], out)
+                return
+        elif type(block) is OpaqueBlock:
             self.progress += 1
             _add_opaque(block, delta)
             return
@@ -262,7 +264,6 @@ class MessagesDecoder(DialectDecoder):
         self._report(data)
 
     _EVENTS: ClassVar[dict[Any, Callable[[MessagesDecoder, JsonDict, list[StreamEvent]], None]]] = {
-        "content_block_delta": _block_delta,
         "content_block_start": _block_start,
         "content_block_stop": _block_stop,
         "message_start": _message_start,
@@ -346,14 +347,8 @@ def _sign(block: TextBlock, holder: JsonDict) -> None:
         block.provider_data = {**(block.provider_data or {}), "signature": clean(signature)}
 
 
-def _text(block: _Open, delta: JsonDict, out: list[StreamEvent]) -> None:
+def _misplaced(block: _Open, delta: JsonDict, out: list[StreamEvent]) -> None:
     raise RemoteProtocolError(f"a {delta['type']} in a block of another kind")
-
-
-def _thinking(block: _Open, delta: JsonDict, out: list[StreamEvent]) -> None:
-    if not isinstance(block, TextBlock) or not block.reasoning:
-        raise RemoteProtocolError("a thinking_delta in a block of another kind")
-    block.add(delta["thinking"], out)
 
 
 def _signature(block: _Open, delta: JsonDict, out: list[StreamEvent]) -> None:
@@ -379,8 +374,8 @@ def _citation(block: _Open, delta: JsonDict, out: list[StreamEvent]) -> None:
 
 
 _DELTAS: dict[Any, Callable[[_Open, JsonDict, list[StreamEvent]], None]] = {
-    "text_delta": _text,
-    "thinking_delta": _thinking,
+    "text_delta": _misplaced,
+    "thinking_delta": _misplaced,
     "input_json_delta": _input,
     "signature_delta": _signature,
     "citations_delta": _citation,

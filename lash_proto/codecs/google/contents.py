@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import define, field
 
-from ...compat import GoogleCompat
+from ...compat import GoogleCompat, TargetRules
 from ...errors import UnsupportedRequest
 from ...messages import (
     AssistantMessage,
@@ -80,10 +80,14 @@ class Contents:
     model: str
     compat: GoogleCompat
     notes: list[str] = field(factory=list[str])
+    _rules: TargetRules = field(init=False)
     _made: list[JsonDict] = field(init=False, factory=list[JsonDict])
     _results: list[JsonDict] = field(init=False, factory=list[JsonDict])
     _attached: list[JsonDict] = field(init=False, factory=list[JsonDict])  # what the results hold beside text
     _calls: dict[str, tuple[str, str | None]] = field(init=False, factory=dict[str, "tuple[str, str | None]"])
+
+    def __attrs_post_init__(self) -> None:
+        self._rules = self.compat.rules
 
     def encode(self, messages: Iterable[Message]) -> list[JsonDict]:
         """The contents. Raises UnsupportedRequest for what Gemini cannot be told."""
@@ -202,7 +206,7 @@ class Contents:
         return None
 
     def _call(self, call: ToolCallPart, native: bool, *, first: bool) -> JsonDict:
-        name = self.compat.rules.tool_name(call.name)
+        name = self._rules.tool_name(call.name)
         if name != call.name:
             self._note(f"the tool {call.name!r} of an earlier call is called {name!r} here: {NAME_RULE}")
         arguments = call.arguments
@@ -212,7 +216,7 @@ class Contents:
         sent: str | None = None
         if call.id_sent or self.compat.call_ids_required:
             as_given = native and call.origin is not None
-            sent = call.id if as_given else self.compat.rules.call_id(call.id)
+            sent = call.id if as_given else self._rules.call_id(call.id)
         self._calls[call.id] = (name, sent)
         made: JsonDict = {"functionCall": {**({"id": sent} if sent else {}), "name": name, "args": dict(arguments)}}
         if native:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, cast
 
 from attrs import define, evolve, field
@@ -68,6 +68,7 @@ _NOT_SAID: Final = frozenset({"", "0", "FINISH_REASON_UNSPECIFIED", "BLOCKED_REA
 
 _OURS: Final = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
 _METADATA: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
+_MOST_COUNTS: Final = 16  # that are kept before they are added up
 # What a part may say beside the one thing that it is.
 _ASIDES: Final = frozenset(
     {"thought", "thoughtSignature", "partMetadata", "videoMetadata", "mediaResolution", "mediaProcessing"}
@@ -87,9 +88,8 @@ class GoogleDecoder(DialectDecoder):
     _growing: TextBlock | None = field(default=None, init=False)  # what the next text may go on
     _call: CallBlock | None = field(default=None, init=False)  # a call whose arguments come in pieces
     _arguments: StreamedArguments = field(factory=StreamedArguments, init=False)
-    _counts: JsonDict = field(factory=dict[str, Any], init=False)
-    _counted: Json = field(default=None, init=False)  # the usageMetadata seen last
-    _untold: bool = field(default=False, init=False)  # counts that no UsageUpdate has told yet
+    _counts: list[JsonDict] = field(factory=list[JsonDict], init=False)  # as they came; the first may be a sum
+    _untold: bool = field(default=False, init=False)  # there are some that no UsageUpdate has told
     _citations: JsonDict = field(factory=dict[str, Any], init=False)
     _uncited: bool = field(default=False, init=False)  # they wait for a block of text
     _one_body: bool = field(default=False, init=False)
@@ -134,11 +134,12 @@ class GoogleDecoder(DialectDecoder):
 
     def _tell(self, out: list[StreamEvent]) -> None:
         self._untold = False
-        self._count(usage_of(self._counts), out)
+        self._counts = [add_counts(self._counts)]
+        self._count(usage_of(self._counts[0]), out)
 
     def _response(self, error: Failure | None) -> LlmResponse:
         response = super()._response(error)
-        return evolve(response, usage=usage_of(self._counts)) if self._untold else response
+        return evolve(response, usage=usage_of(add_counts(self._counts))) if self._untold else response
 
     def _stop_reason(self, content: tuple[Part, ...]) -> StopReason:
         # OTHER is an error as a finishReason and a filter as a blockReason.
@@ -170,44 +171,57 @@ class GoogleDecoder(DialectDecoder):
             if type(inner) is dict:
                 said = cast("JsonDict", inner)
         failed = name == "error" or said.get("error") is not None or data.get("error") is not None
-        ours = not _OURS.isdisjoint(said)
+        ours = "candidates" in said or not _OURS.isdisjoint(said)
         if ours:
             if not (self._started and self.id and self.model):
                 id = said.get("responseId")
                 if not id and self.wrapped:
                     id = data.get("traceId", id)
                 self._begin(id, said.get("modelVersion"), out)
-            candidate: JsonDict
-            for place, candidate in enumerate(get_list(said, "candidates")):
-                index = get_int(candidate, "index")
-                if type(candidate) is dict and (place if index is None else index) == 0:
-                    self._answered = True
-                    self._candidate(candidate, out)
-            feedback = said.get("promptFeedback")
-            if feedback is not None and not self._finished:
-                self._feedback(feedback)
-            counts: JsonDict | None = said.get("usageMetadata")
-            if type(counts) is dict and counts != self._counted:
-                self._counted = counts
-                self._counts = add_counts(self._counts, counts)
-                self._untold = True
+            candidates: list[Any] | None = said.get("candidates")
+            if type(candidates) is list:
+                candidate: JsonDict
+                for place, candidate in enumerate(candidates):
+                    index = candidate.get("index") if type(candidate) is dict else -1
+                    if type(index) is not int:
+                        index = get_int(candidate, "index")
+                    if (place if index is None else index) == 0:
+                        self._answered = True
+                        self._candidate(candidate, out)
+            if "promptFeedback" in said and said["promptFeedback"] is not None and not self._finished:
+                self._feedback(said["promptFeedback"])
             # Every chunk counts anew. Told each time, counts would cost more than the text and ten times its memory:
-            # they are told at first, where a chunk brings nothing else, and at the end.
-            if self._untold and (self.usage is None or len(out) == before or self._is_complete()):
+            # they are told at first, where a chunk brings nothing else, and at the end. To add them up costs as much as
+            # the text too, and of most of them nothing is left in the end: that is done when they are told.
+            counts: JsonDict | None = said.get("usageMetadata")
+            if type(counts) is dict:
+                self._untold = True
+                self._counts.append(counts)
+                if len(self._counts) > _MOST_COUNTS:
+                    self._counts = [add_counts(self._counts)]
+            if self._untold and (self.usage is None or len(out) == before or self._finished or self._blocked):
                 self._tell(out)
         if failed:
             self._fail(said if said.get("error") is not None else data)
         return ours or failed
 
     def _candidate(self, candidate: JsonDict, out: list[StreamEvent]) -> None:
-        for key in _METADATA:
-            if key in candidate and type(candidate[key]) is dict:
-                self._cite(key, candidate[key])
-        part: JsonDict
-        for part in get_list(candidate.get("content"), "parts"):
-            if type(part) is dict:
-                self._part(part, out)
+        if "groundingMetadata" in candidate or "citationMetadata" in candidate or "urlContextMetadata" in candidate:
+            for key in _METADATA:
+                if type(candidate.get(key)) is dict:
+                    self._cite(key, candidate[key])
+        content: JsonDict | None = candidate.get("content")
+        parts: list[Any] | None = content.get("parts") if type(content) is dict else None
+        if type(parts) is list:
+            part: JsonDict
+            for part in parts:
+                if type(part) is dict:
+                    self._part(part, out)
         word = candidate.get("finishReason")
+        if word is not None:
+            self._finish(candidate, word, out)
+
+    def _finish(self, candidate: JsonDict, word: Json, out: list[StreamEvent]) -> None:
         if type(word) is int:
             word = str(word)
         if type(word) is str and word:
@@ -232,6 +246,11 @@ class GoogleDecoder(DialectDecoder):
     def _part(self, part: JsonDict, out: list[StreamEvent]) -> None:
         text = part.get("text")
         if type(text) is str:
+            growing = self._growing
+            if len(part) == 1 and growing is not None and not growing.reasoning and not self._one_body:
+                if text:  # nearly always: more of the text, and nothing beside it
+                    growing.add(text, out)
+                return
             thought = part.get("thought") is True
             if len(part) > 1 + ("thought" in part) and (more := _more(part, "text")):
                 block = self._start(thought, out)
@@ -239,16 +258,18 @@ class GoogleDecoder(DialectDecoder):
                 block.add(text, out)
                 self._end_growing(out)
             elif text:
-                growing = self._growing
                 if growing is None or growing.reasoning is not thought or self._one_body:
                     growing = self._start(thought, out)
                 growing.add(text, out)
             return
-        for key, take in self._PARTS.items():
-            if type(part.get(key)) is dict:
-                self._end_growing(out)
-                take(self, key, part, out)
-                return
+        if type(part.get("functionCall")) is dict:
+            self._end_growing(out)
+            self._function_call(part, out)
+            return
+        if type(part.get("inlineData")) is dict:
+            self._end_growing(out)
+            self._inline_data(part, out)
+            return
         for key, value in part.items():
             if value is not None and key not in _ASIDES:
                 self._opaque(key, part, out)
@@ -302,10 +323,10 @@ class GoogleDecoder(DialectDecoder):
         block = self._call
         if block is None:
             return  # the empty `functionCall` after a call that had come whole; a nameless call is no call
-        for piece in get_list(call, "partialArgs"):
+        pieces: list[Any] | None = call.get("partialArgs")
+        for piece in pieces if type(pieces) is list else ():
             block.add(self._arguments.receive(piece), out)
-        arguments = get_dict(call, "args")
-        if arguments and not block.pieces:
+        if not block.pieces and (arguments := get_dict(call, "args")):
             block.add(dump_json(arguments), out)
         if call.get("willContinue") is not True:
             self._end_call(out, whole=True)
@@ -317,11 +338,11 @@ class GoogleDecoder(DialectDecoder):
             self.blocks.close(self._call, out)
             self._call = None
 
-    def _function_call(self, key: str, part: JsonDict, out: list[StreamEvent]) -> None:
-        call = part[key]
-        more = _more(part, key)
-        name = get_str(call, "name")
-        if not name:
+    def _function_call(self, part: JsonDict, out: list[StreamEvent]) -> None:
+        call: JsonDict = part["functionCall"]
+        more = _more(part, "functionCall") if len(part) > 1 else {}
+        name = call.get("name")
+        if type(name) is not str or not name:
             if self._call is not None and more:
                 self._call.provider_data = {**(self._call.provider_data or {}), **more}
             self._continue(call, out)
@@ -339,7 +360,8 @@ class GoogleDecoder(DialectDecoder):
         text = dump_json(arguments) if arguments else None
         self.blocks.whole_call(get_str(call, "id"), name, text, self.id, out, provider_data=more or None)
 
-    def _inline_data(self, key: str, part: JsonDict, out: list[StreamEvent]) -> None:
+    def _inline_data(self, part: JsonDict, out: list[StreamEvent]) -> None:
+        key = "inlineData"
         media_type = get_str(part[key], "mimeType") or ""
         kind = media_type.partition("/")[0].lower()
         text = get_str(part[key], "data")
@@ -356,11 +378,6 @@ class GoogleDecoder(DialectDecoder):
             data=data, media_type=clean(media_type), origin=self.blocks.origin, provider_data=_more(part, key) or None
         )
         self.blocks.add_part(made, out)
-
-    _PARTS: ClassVar[dict[str, Callable[[GoogleDecoder, str, JsonDict, list[StreamEvent]], None]]] = {
-        "functionCall": _function_call,
-        "inlineData": _inline_data,
-    }
 
 
 def _more(part: JsonDict, *known: str) -> JsonDict:

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from ...usage import LlmUsage
 from ...values import JsonDict, get_int, get_list, get_str
 
+_CACHED: Final = "cachedContentTokenCount"  # part of the prompt: the total cannot tell of it
 _PARTS: Final = ("promptTokenCount", "candidatesTokenCount", "toolUsePromptTokenCount", "thoughtsTokenCount")
 
 
-def add_counts(before: JsonDict, said: JsonDict) -> JsonDict:
-    """The counts as of this object.
+def add_counts(said: Sequence[JsonDict]) -> JsonDict:
+    """What one object after the other has counted.
 
     Google leaves out zeros, and fields vanish from later chunks (pydantic-ai#5205). Where what is there makes the
     total, what is not there is nought; where it does not, what was said of it last stands.
     """
-    counts = {key: value for key, value in said.items() if value is not None} if None in said.values() else said
+    # So of what stands before the last object whose counts make its total only one field is left.
+    start = next((place for place in range(len(said) - 1, 0, -1) if _adds_up(said[place])), 0)
+    cached = [counts[_CACHED] for counts in said[:start] if counts.get(_CACHED) is not None]
+    counts: JsonDict = {_CACHED: cached[-1]} if cached else {}
+    for each in said[start:]:
+        counts = _after(counts, each)
+    return counts
+
+
+def _after(before: JsonDict, said: JsonDict) -> JsonDict:
+    counts = {key: value for key, value in said.items() if value is not None}
     if not _adds_up(counts):
         return {**before, **counts}
-    cached = "cachedContentTokenCount"  # part of the prompt: the total cannot tell of it
-    return {**counts, cached: before[cached]} if cached in before and cached not in counts else counts
+    return {**counts, _CACHED: before[_CACHED]} if _CACHED in before and _CACHED not in counts else counts
 
 
 def _adds_up(counts: JsonDict) -> bool:
     """Whether the counts of one object make its total: then what it leaves out is nought, and else it is not said."""
-    total = get_int(counts, "totalTokenCount")
-    if total is None:
-        return False
+    total = counts.get("totalTokenCount")
+    if type(total) is not int:
+        total = get_int(counts, "totalTokenCount")
+        if total is None:
+            return False
     for key in _PARTS:
         if key in counts:
-            total -= get_int(counts, key) or 0
+            count = counts[key]
+            total -= count if type(count) is int else get_int(counts, key) or 0
     return total == 0
 
 

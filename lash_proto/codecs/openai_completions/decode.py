@@ -90,9 +90,8 @@ class ChatDecoder(DialectDecoder):
             self._usage(usage, out)
         if "x_groq" in chunk:
             self._groq(chunk, out)
-        error = chunk.get("error")
-        if error or name == "error" or chunk.get("object") == "error":
-            self._error(chunk, error)
+        if "error" in chunk or name == "error" or chunk.get("object") == "error":
+            self._error(chunk, name)
 
     def _choice(self, choice: JsonDict, out: list[StreamEvent]) -> None:
         if choice.get("index") and get_int(choice, "index") != 0:
@@ -105,7 +104,7 @@ class ChatDecoder(DialectDecoder):
                 if text:
                     (self._text or self._open_text(out)).add(text, out)
             elif len(delta) == 1 and type(delta.get("tool_calls")) is list:
-                self._take_calls(delta["tool_calls"], out, whole=False)
+                self._take_calls(delta["tool_calls"], out)
             elif not text and type(thought := delta.get(FIELDS[0])) is str and thought and _PLAIN.issuperset(delta):
                 self._add_reasoning(FIELDS[0], thought, out)
             else:
@@ -145,7 +144,10 @@ class ChatDecoder(DialectDecoder):
         if own.get("error"):
             self._fail(own["error"])
 
-    def _error(self, chunk: JsonDict, error: Json) -> None:
+    def _error(self, chunk: JsonDict, name: str) -> None:
+        error = chunk.get("error")
+        if not error and name != "error" and chunk.get("object") != "error":
+            return  # null: nothing to report
         # Beside choices the error is what stands under `error`; alone, its neighbours (`code`, `detail`) belong to it.
         beside = type(error) is dict or "choices" in chunk
         self._fail(error if error and beside else chunk)
@@ -192,7 +194,7 @@ class ChatDecoder(DialectDecoder):
         if "x_groq" in whole:
             self._groq(whole, out)
         if error or not choices:
-            self._error(whole, error)
+            self._error(whole, "error")
 
     # --- messages --------------------------------------------------------------------------------------------------
 
@@ -324,7 +326,7 @@ class ChatDecoder(DialectDecoder):
 
     # --- tool calls ------------------------------------------------------------------------------------------------
 
-    def _take_calls(self, calls: list[Json], out: list[StreamEvent], *, whole: bool) -> None:
+    def _take_calls(self, calls: list[Json], out: list[StreamEvent], whole: bool = False) -> None:
         call: JsonDict
         for place, call in enumerate(calls):
             if type(call) is not dict:

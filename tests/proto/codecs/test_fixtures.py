@@ -12,6 +12,8 @@ from lash_proto.codecs import CODECS
 from lash_proto.failures import RemoteProtocolError
 from tests.recordings import FIXTURES, cuts_of, explain, read_items, report
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 APIS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
 
 

@@ -325,3 +325,20 @@ def test_a_model_asked_for_is_in_the_origin() -> None:
     ours = CODECS["google-generative-ai"].decoder(status=200, headers=[], model="gemini-3")
     ours.receive(sse(candidate({"text": "a"}, finish="STOP")))
     assert ours.finish().content[0].origin == Origin(None, "google-generative-ai", "gemini-3")
+
+
+def test_counts_that_came_with_text_are_added_up_in_the_end() -> None:
+    said = [
+        {**candidate({"text": "a"}), "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": n, **more}}
+        for n, more in [(1, {"cachedContentTokenCount": 4, "totalTokenCount": 10})]
+        + [(n, {"totalTokenCount": str(9 + n)}) for n in range(2, 40)]
+    ]
+    response = streamed(*said, candidate(finish="STOP"))
+    assert response.usage is not None
+    assert (response.usage.input_tokens, response.usage.cached_input_tokens, response.usage.output_tokens) == (5, 4, 39)
+
+
+def test_an_empty_text_and_parts_of_another_shape_say_nothing() -> None:
+    odd = {"candidates": [{"content": []}, {"content": {"parts": {}}}]}
+    response = streamed(candidate({"text": "a"}), candidate({"text": ""}), odd, candidate({"text": "b"}, finish="STOP"))
+    assert [part.text for part in response.content if isinstance(part, TextPart)] == ["ab"]

@@ -11,6 +11,7 @@ import pytest
 from lash_proto.codecs.google.arguments import StreamedArguments
 from lash_proto.codecs.google.array import ArraySplitter
 from lash_proto.failures import RemoteProtocolError
+from lash_proto.values import MAX_DEPTH
 from tests.proto.codecs.gemini import (
     candidate,
     decoder,
@@ -52,7 +53,7 @@ def test_pieces_make_the_text_they_are_pieces_of(pieces: list[dict[str, Any]], t
         [piece("$.a..b", numberValue=1)],
         [piece("$.a[x]", numberValue=1)],
         [piece("$.a[1]", numberValue=1)],
-        [piece("$" + ".a" * 200, numberValue=1)],
+        [piece("$" + ".a" * (MAX_DEPTH + 1), numberValue=1)],
         [piece("$.a", numberValue=1), piece("$.a", numberValue=2)],
         [piece("$.a.b", numberValue=1), piece("$.c", numberValue=2), piece("$.a.d", numberValue=3)],
         [piece("$.a.b", numberValue=1), piece("$.a[0]", numberValue=2)],
@@ -88,7 +89,7 @@ def test_half_an_element_is_no_element() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "before"), [(b"[1,{" + b"[" * 128, ["1"]), (b"[1,2]]", ["1", "2"]), (b"[1,2222222222]", ["1"])]
+    ("data", "before"), [(b"[1,{" + b"[" * MAX_DEPTH, ["1"]), (b"[1,2]]", ["1", "2"]), (b"[1,2222222222]", ["1"])]
 )
 def test_a_faulty_array_gives_what_came_before_the_fault(data: bytes, before: list[str]) -> None:
     splitter = ArraySplitter(max_element=8 if b"2222" in data else 1000)
@@ -107,7 +108,7 @@ def test_an_element_that_grows_too_long_is_refused() -> None:
 
 def test_a_fault_in_an_array_is_told_at_its_end() -> None:
     ours = decoder(content_type="application/json")
-    ours.receive(b"[" * 200)
+    ours.receive(b"[" * (MAX_DEPTH + 1))
     with pytest.raises(RemoteProtocolError, match="nested deeper"):
         ours.finish()
 

@@ -983,3 +983,8 @@ def test_an_event_that_is_no_json_is_the_peers_mistake() -> None:
     with pytest.raises(RemoteProtocolError):
         read.receive(b"")
     assert read.partial().text == "x"
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    response = stream(chunk({"content": "a"}, error=None), chunk({}, "stop"), DONE)[1]
+    assert (response.text, response.error, response.stop_reason) == ("a", None, "stop")

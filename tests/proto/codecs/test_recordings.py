@@ -6,6 +6,8 @@ import pytest
 
 from tests.recordings import APIS, NO_RECORDINGS, explain, find_recordings, read_items, report
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 @pytest.mark.parametrize("api", APIS)
 def test_every_recording_says_what_the_vendors_sdk_reads_in_it(api: str) -> None:

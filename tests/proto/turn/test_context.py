@@ -50,10 +50,26 @@ def test_failed_turns_and_the_apps_own_entries_are_left_out() -> None:
 def test_what_a_model_cannot_be_told_is_in_the_report() -> None:
     blind = HANDLE.model("m-1", inputs=("text",))
     told = Told.to(HANDLE, blind)
-    messages = told.upto([UserMessage((ImagePart(b"x", "image/png"), TextPart("What?")))])
     omitted = TextPart("(image omitted: model does not support images)")
-    assert messages == (UserMessage((omitted, TextPart("What?"))),)
+    seen = UserMessage((omitted, TextPart("What?")))
+    assert told.upto([UserMessage((ImagePart(b"x", "image/png"), TextPart("What?")))]) == (seen,)
     assert told.losses == ("message 0: no image, for the model takes no image",)
+
+
+def test_a_conversation_that_grows_is_fitted_where_it_has_grown() -> None:
+    messages: list[Message] = [ASKED, FAILED]
+    told = Told.to(HANDLE, HANDLE.model("m-1"))
+    assert told.upto(messages) == (ASKED,)
+    messages += [RESULT, NOTE, ASKED]
+    assert told.upto(messages) == (ASKED, ASKED) == tuple(without_failed(messages))
+    assert told.upto(messages) == (ASKED, ASKED)
+
+
+def test_what_is_told_is_for_one_provider_and_model() -> None:
+    model = HANDLE.model("m-1")
+    told = Told.to(HANDLE, model)
+    assert told.is_for(HANDLE.with_key("another"), model)
+    assert not told.is_for(HANDLE, HANDLE.model("m-2"))
 
 
 @pytest.mark.parametrize(
