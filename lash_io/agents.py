@@ -325,7 +325,7 @@ class AgentBase:
     def _go_on(self) -> Turn:
         """The run that goes on from the last message or, after one of the model's, with what is queued."""
         try:
-            check_continuable(self._messages)
+            check_continuable(self._messages, converted=CONVERT_TO_LLM in self._hooks)
         except ValueError:
             if not self._messages or not self._queues:
                 raise

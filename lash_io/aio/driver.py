@@ -412,7 +412,10 @@ class Function:
     async def receive(self, until: float | None) -> News:
         try:
             if self._threaded:
-                value = await anyio.to_thread.run_sync(self._function, self._effect, abandon_on_cancel=True)
+                # With a limiter of its own: of the usual one an abandoned function would keep its share.
+                value = await anyio.to_thread.run_sync(
+                    self._function, self._effect, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
+                )
             else:
                 value = self._function(self._effect)
             if inspect.isawaitable(value):

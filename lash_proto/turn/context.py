@@ -21,9 +21,11 @@ class BadAnswer(ValueError):
     """What a hook gave is not what it was asked for."""
 
 
-def check_continuable(messages: Sequence[Message]) -> None:
+def check_continuable(messages: Sequence[Message], *, converted: bool = False) -> None:
     """Raise ValueError where there is nothing for a model to answer. A turn that failed is no answer: what it was to
-    answer may be asked again."""
+    answer may be asked again. `converted`: the host may make of its own entries what can be answered."""
+    if converted and messages and isinstance(messages[-1], CustomMessage):
+        return
     told = without_failed(messages)
     if not told:
         raise ValueError("there is no message to go on from: prompt it with one")

@@ -137,7 +137,7 @@ class Turn:
         if run.phase != "new":
             return self.restart(now)
         if not self.prompts:
-            check_continuable(run.messages)
+            check_continuable(run.messages, converted=CONVERT_TO_LLM in self.hooks)
         run.began_at, run.pending = now, list(self.prompts)
         opening = [AgentStart(), TurnStart(), *run.say_pending()]
         return opening + (self._await_listeners("opened", now) if self.look else self._ask_context(now))

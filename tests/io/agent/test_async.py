@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import pytest
 
+from lash_io import AsyncAgent
+from lash_proto.faux import FauxReply
+from lash_proto.providers import faux
 from lash_proto.tools import ToolContext, tool
 from lash_proto.turn import NextTurn
 from tests.io.agent.stage import Stage, call, shorthand
-from tests.io.agent.tools import add, adding
+from tests.io.agent.tools import PATIENCE, add, adding
 
 
 def on_both_loops(scenario: Callable[[Stage], Awaitable[None]]) -> Callable[[], None]:
@@ -265,3 +269,21 @@ async def test_what_turns_out_to_be_async_is_an_error_that_says_so(stage: Stage)
         await agent.prompt("Go.")
     agent = stage.agent(["Never."], should_stop_after_turn=lambda context: anything())
     assert "a blocking Agent awaits nothing" in (await agent.prompt("Go.")).error.message
+
+
+@pytest.mark.parametrize("world", ["asyncio", "trio"])
+def test_more_tools_run_at_once_than_a_loop_has_threads_for(world: str) -> None:
+    barrier = threading.Barrier(45, timeout=PATIENCE)  # anyio would run 40
+
+    @tool
+    def meet(place: int) -> str:
+        barrier.wait()
+        return "met"
+
+    async def main() -> Any:
+        handle = faux([FauxReply([call(number, "meet", place=number) for number in range(45)]), "Done."])
+        async with AsyncAgent(handle, model="m", tools=[meet]) as agent:
+            return await agent.prompt("Go.")
+
+    result = anyio.run(main, backend=world)
+    assert [message.content for message in result.messages if message.role == "tool"] == ["met"] * 45

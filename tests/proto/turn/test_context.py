@@ -47,6 +47,13 @@ def test_failed_turns_and_the_apps_own_entries_are_left_out() -> None:
     assert without_failed(said) == [ASKED, ASKED, fine, RESULT]
 
 
+def test_the_hosts_own_entry_can_be_gone_on_from_where_the_host_converts_it() -> None:
+    check_continuable([ASKED, says("b").message, NOTE], converted=True)
+    for messages in ([], [ASKED, says("b").message]):
+        with pytest.raises(ValueError, match="prompt"):
+            check_continuable(messages, converted=True)
+
+
 def test_what_a_model_cannot_be_told_is_in_the_report() -> None:
     blind = HANDLE.model("m-1", inputs=("text",))
     told = Told.to(HANDLE, blind)
