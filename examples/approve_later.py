@@ -46,4 +46,5 @@ if __name__ == "__main__":
         for waiting in outcome.waiting:
             print(f"May it call {waiting.call and waiting.call.name} with {waiting.arguments}? Answer yes or no.")
     else:
-        print(outcome.text or outcome.error)
+        print(outcome.text)
+        sys.exit(f"{outcome.reason}: {outcome.error}" if outcome.reason != "done" else 0)

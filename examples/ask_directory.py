@@ -53,5 +53,6 @@ if __name__ == "__main__":
     model, directory, question = sys.argv[1:]
     with Agent(model, system_prompt="Look before you answer.", tools=tools(directory)) as agent:
         agent.subscribe(show)
-        agent.prompt(question)
-        print(f"\n{agent.error_message or ''}")
+        result = agent.prompt(question)
+    print()
+    sys.exit(f"{result.reason}: {result.error}" if result.reason != "done" else 0)

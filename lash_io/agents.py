@@ -7,6 +7,7 @@ them as they are when it begins. A setter called while a run goes on holds from 
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
@@ -17,6 +18,7 @@ from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import (
     AssistantMessage,
+    CacheRetention,
     ImagePart,
     LlmRequest,
     Message,
@@ -60,14 +62,18 @@ from lash_proto.turn.model_call import PartialMessage
 from lash_proto.turn.progress import Progress
 from lash_proto.turn.queues import QueueMode
 from lash_proto.turn.results import MAX_TURNS
+from lash_proto.values import Secret
 
-from .calls import Asked, Calls, Hooks, Left
+from .calls import Asked, Calls, Hooks, Left, OnPayload, OnResponse
 from .cancel import CancelToken
 from .keys import with_env_key
+from .log import log_raised
 from .requests import Prompt, provider_of, refuse_unknown, request_of
 from .world import entropy
 
 __all__ = ["AgentBase", "AgentOptions", "Hook", "Listener", "messages_of"]
+
+_log = logging.getLogger(__name__)
 
 Hook: TypeAlias = Callable[..., Any]
 Listener: TypeAlias = Callable[[AgentEvent], Any]
@@ -123,7 +129,20 @@ class AgentOptions(TypedDict, total=False):
     seed: int | None
     tool_choice: str | None
     metadata: Mapping[str, str] | None
+    cache_retention: CacheRetention
+    expose_thinking: bool
+    parallel_tool_calls: bool | None
+    service_tier: str | None
+    extra_body: Mapping[str, Any] | None
+    extra_headers: Mapping[str, str | Secret | None] | None
+    max_retries: int
+    idle_timeout: float | None
+    total_timeout: float | None
+    """For one model call, as every knob of ProviderOptions."""
     options: ProviderOptions
+    """The rest of them, and those of one dialect alone."""
+    on_payload: OnPayload
+    on_response: OnResponse
 
 
 _HOOKS: Mapping[str, str] = {
@@ -138,7 +157,25 @@ _HOOKS: Mapping[str, str] = {
     "save": SAVE,
     "stream_fn": STREAM,
 }
-_KNOBS = ("max_output_tokens", "temperature", "top_p", "stop", "seed", "tool_choice", "metadata", "options")
+_KNOBS = (
+    "max_output_tokens",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "tool_choice",
+    "metadata",
+    "cache_retention",
+    "expose_thinking",
+    "parallel_tool_calls",
+    "service_tier",
+    "extra_body",
+    "extra_headers",
+    "max_retries",
+    "idle_timeout",
+    "total_timeout",
+    "options",
+)
 
 
 def messages_of(prompt: Prompt, images: Iterable[ImagePart] = ()) -> tuple[Message, ...]:
@@ -181,6 +218,12 @@ class AgentBase:
         self.model: str | ModelSpec | None = calls.model
         """The model that is asked, one of the provider's."""
         self._options = dict(options)
+        self.max_turns: int | None = options.get("max_turns", MAX_TURNS)
+        """The model calls of one run; None: no bound."""
+        self.max_tokens: int | None = options.get("max_tokens")
+        self.max_cost: float | None = options.get("max_cost")
+        self.max_seconds: float | None = options.get("max_seconds")
+        self._budget()
         if (execution := options.get("tool_execution", "parallel")) not in ("parallel", "sequential"):
             raise ValueError(f"tool_execution {execution!r}: it is 'parallel' or 'sequential'")
         self.system_prompt: str | None = options.get("system_prompt")
@@ -197,6 +240,8 @@ class AgentBase:
         )
         self._hooks = {_HOOKS[name]: options[name] for name in _HOOKS if options.get(name) is not None}
         for name, hook in self._hooks.items():
+            if not callable(hook):
+                raise TypeError(f"the hook {name} is to be a function, and not {hook!r}")
             self._refuse_async(f"the hook {name}", is_async(hook))
         self._call_hooks: Hooks = {}
         self._left: Left = lambda handle: None
@@ -334,15 +379,18 @@ class AgentBase:
             return turn
         return self._begin((), True)
 
+    def _budget(self) -> Budget:
+        return Budget(self.max_turns, self.max_tokens, self.max_cost, self.max_seconds)
+
     def _settings(self) -> dict[str, Any]:
         options = self._options
-        self._call_hooks, self._left = self._calls.hooks(self.provider, Asked(), ours=self._handle is None)
-        bounds = {name: options[name] for name in ("max_tokens", "max_cost", "max_seconds") if name in options}
+        asked = Asked(on_payload=options.get("on_payload"), on_response=options.get("on_response"))
+        self._call_hooks, self._left = self._calls.hooks(self.provider, asked, ours=self._handle is None)
         return {
             "tools": self._tools,
             "hooks": frozenset((*self._hooks, *self._call_hooks)),
             "queues": self._queues,
-            "budget": Budget(options.get("max_turns", MAX_TURNS), **bounds),
+            "budget": self._budget(),
             "output": options.get("output"),
             "sequential": options.get("tool_execution") == "sequential",
             "limited": self._calls.limited,
@@ -373,13 +421,14 @@ class AgentBase:
         )
 
     def _restore(self, state: Any, answers: Mapping[Any, Any] | None, now: float) -> Turn:
+        if isinstance(state, Mapping) and state.get("type") == "paused":
+            state = Paused.from_json(state)
         saved = state.state if isinstance(state, Paused) else state
         saved = saved if isinstance(saved, TurnState) else TurnState.from_json(saved)
         if self.provider.kind != saved.provider.kind:
             register_all()
             self._handle = with_env_key(from_spec(saved.provider))
-        given = {int(id): answer for id, answer in (answers or {}).items()}
-        return Turn.resume(saved, self.provider, now, answers=given, **self._settings())
+        return Turn.resume(saved, self.provider, now, answers=answers, **self._settings())
 
     def _enter(self, turn: Turn, cancel: CancelToken | None) -> CancelToken:
         self._turn, self._cancel, self._seen = turn, CancelToken(), _Seen(heard=len(turn.run.new))
@@ -440,6 +489,7 @@ class AgentBase:
 
     @staticmethod
     def _tool_raised(id: int, error: Exception) -> ToolReturned:
+        log_raised(_log, "a tool", error)
         return ToolReturned(id, error_result(error))
 
     def _asked(self, effect: AskHost) -> Any:
@@ -447,7 +497,11 @@ class AgentBase:
         turn = self._turn
         assert turn is not None
         if effect.name in self._hooks:
-            return self._hooks[effect.name](effect.value)
+            try:
+                return self._hooks[effect.name](effect.value)
+            except Exception as error:
+                log_raised(_log, f"the hook {effect.name}", error)
+                raise
         return self._call_hooks[effect.name](effect.value, turn.model)
 
     def _stream_of(self, effect: AskHost) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
+from traceback import extract_tb
 
 from lash_proto.replies import LlmResponse
 
-__all__ = ["log_attempts", "warn_unclosed"]
+__all__ = ["log_attempts", "log_raised", "warn_unclosed"]
 
 
 def log_attempts(logger: logging.Logger, response: LlmResponse, model: str) -> None:
@@ -25,6 +26,13 @@ def log_attempts(logger: logging.Logger, response: LlmResponse, model: str) -> N
             attempt.ended_at - attempt.started_at,
             attempt.request_id or response.request_id,
         )
+
+
+def log_raised(logger: logging.Logger, what: str, error: Exception) -> None:
+    """Tell where in the caller's own code something was raised; not with what words, which may hold anything."""
+    place = extract_tb(error.__traceback__, -1)
+    where = f"{place[0].filename}:{place[0].lineno}" if place else "an unknown place"
+    logger.debug("%s raised %s at %s", what, type(error).__name__, where)
 
 
 def warn_unclosed(client: object) -> None:

@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from lash_proto.effects import AskHost, RunTool
+from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import ImagePart, Message
 from lash_proto.models import ModelSpec
@@ -61,9 +62,10 @@ class Agent(AgentBase):
     async def prompt(
         self, prompt: Prompt, images: Iterable[ImagePart] = (), *, cancel: CancelToken | None = None
     ) -> AgentResult | Paused:
-        """Say something, and run until the model is done. What failed is in the result, and never raised.
+        """Say something, and run until the model is done. What failed is in the result, and not raised.
 
-        Raises LocalProtocolError while another run is under way, and what a listener raises.
+        Raises LocalProtocolError while another run is under way, what a listener raises, and what a request that no
+        call can be made of does.
         """
         self._refuse_while_running("prompt it")
         return await self._run(self._begin(messages_of(prompt, images), True), cancel)
@@ -85,7 +87,8 @@ class Agent(AgentBase):
     ) -> AgentResult | Paused:
         """Go on with a run that paused, or whose state was saved, here or in another process.
 
-        `answers` are those to `Paused.waiting`, by their ids. Raises ValueError for one that nobody asked for.
+        `answers` are those to `Paused.waiting`, by their ids or those of their calls. Raises ValueError for one that
+        nobody asked for.
         """
         self._refuse_while_running("resume another")
         return await self._run(self._restore(state, answers, self._client._clock.now()), cancel)
@@ -118,10 +121,12 @@ class Agent(AgentBase):
                     await self._tell(event)
                 return run.result
         finally:
-            run.abandon()
-            self._leave(cancel)
-            self._idle = None
-            idle.set()
+            try:
+                run.abandon()
+            finally:
+                self._leave(cancel)
+                self._idle = None
+                idle.set()
 
     async def _tell(self, event: AgentEvent) -> None:
         self._note(event)
@@ -179,9 +184,7 @@ class AgentEvents:
         self._cancel = CancelToken()
         self._outcome: AgentResult | Paused | BaseException | None = None
         self._over = anyio.Event()
-        self._put, self._events = anyio.create_memory_object_stream[AgentEvent](math.inf)
         self._group: TaskGroup | None = None
-        agent.subscribe(self._put.send_nowait)
 
     async def _work(self) -> None:
         try:
@@ -189,13 +192,19 @@ class AgentEvents:
         except Exception as error:
             self._outcome = error
         finally:
-            self._put.close()
-            self._over.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._put.close()
+        self._over.set()
 
     async def result(self) -> AgentResult | Paused:
         """What came of the run, once it is over. Raises what a listener raised, or the request made impossible."""
+        if self._group is None:
+            raise LocalProtocolError("a loop begins with its block: async with agent_loop(...) as events")
         await self._over.wait()
-        assert self._outcome is not None
+        if self._outcome is None:
+            raise LocalProtocolError("the loop was cancelled together with its block, and has no result")
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome
@@ -205,9 +214,13 @@ class AgentEvents:
         self._cancel.cancel()
 
     def __aiter__(self) -> AsyncIterator[AgentEvent]:
+        if self._group is None:
+            raise LocalProtocolError("a loop begins with its block: async with agent_loop(...) as events")
         return self._events
 
     async def __aenter__(self) -> Self:
+        self._put, self._events = anyio.create_memory_object_stream[AgentEvent](math.inf)
+        self._agent.subscribe(self._put.send_nowait)
         self._group = await anyio.create_task_group().__aenter__()
         self._group.start_soon(self._work, name="lash-agent-loop")
         return self
@@ -217,10 +230,13 @@ class AgentEvents:
     ) -> None:
         self._cancel.cancel()
         assert self._group is not None
-        # The caller's exception is the caller's: a group that saw it would wrap it.
-        await self._group.__aexit__(None, None, None)
-        self._events.close()
-        await self._agent.close()
+        try:
+            # The caller's exception is the caller's: a group that saw it would wrap it.
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self._end()  # a task that was cancelled before it began ends nothing
+            self._events.close()
+            await self._agent.close()
 
 
 def agent_loop(

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from lash_proto.effects import AskHost, RunTool
+from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import Progressed, ToolReturned
 from lash_proto.messages import ImagePart, Message
 from lash_proto.models import ModelSpec
@@ -61,9 +62,10 @@ class Agent(AgentBase):
     def prompt(
         self, prompt: Prompt, images: Iterable[ImagePart] = (), *, cancel: CancelToken | None = None
     ) -> AgentResult | Paused:
-        """Say something, and run until the model is done. What failed is in the result, and never raised.
+        """Say something, and run until the model is done. What failed is in the result, and not raised.
 
-        Raises LocalProtocolError while another run is under way, and what a listener raises.
+        Raises LocalProtocolError while another run is under way, what a listener raises, and what a request that no
+        call can be made of does.
         """
         self._refuse_while_running("prompt it")
         return self._run(self._begin(messages_of(prompt, images), True), cancel)
@@ -85,7 +87,8 @@ class Agent(AgentBase):
     ) -> AgentResult | Paused:
         """Go on with a run that paused, or whose state was saved, here or in another process.
 
-        `answers` are those to `Paused.waiting`, by their ids. Raises ValueError for one that nobody asked for.
+        `answers` are those to `Paused.waiting`, by their ids or those of their calls. Raises ValueError for one that
+        nobody asked for.
         """
         self._refuse_while_running("resume another")
         return self._run(self._restore(state, answers, self._client._clock.now()), cancel)
@@ -114,10 +117,12 @@ class Agent(AgentBase):
                     self._tell(event)
                 return run.result
         finally:
-            run.abandon()
-            with self._idle:
-                self._leave(cancel)
-                self._idle.notify_all()
+            try:
+                run.abandon()
+            finally:
+                with self._idle:
+                    self._leave(cancel)
+                    self._idle.notify_all()
 
     def _tell(self, event: AgentEvent) -> None:
         self._note(event)
@@ -193,6 +198,8 @@ class AgentEvents:
 
     def result(self) -> AgentResult | Paused:
         """What came of the run, once it is over. Raises what a listener raised, or the request made impossible."""
+        if self._thread.ident is None:
+            raise LocalProtocolError("a loop begins with its block: with agent_loop(...) as events")
         self._thread.join()
         assert self._outcome is not None
         if isinstance(self._outcome, BaseException):
@@ -204,6 +211,8 @@ class AgentEvents:
         self._cancel.cancel()
 
     def __iter__(self) -> Iterator[AgentEvent]:
+        if self._thread.ident is None:
+            raise LocalProtocolError("a loop begins with its block: with agent_loop(...) as events")
         while (event := self._events.get()) is not None:
             yield event
         self._events.put(None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -304,7 +305,9 @@ class _Inbox:
 
     def attend(self, id: int, flight: Flight) -> None:
         """Hear the flight out in a thread of its own."""
-        threading.Thread(target=self._hear, args=(flight,), name=f"lash-effect-{id}", daemon=True).start()
+        # In the caller's context, as a task would be: what traces and logs hang on to is in there.
+        work = copy_context().run
+        threading.Thread(target=work, args=(self._hear, flight), name=f"lash-effect-{id}", daemon=True).start()
 
     def get(self, until: float | None, clock: Clock) -> Any:
         """The next happening, None where the clock passed `until` or someone woke us. Raises what a thread raised."""

@@ -340,14 +340,14 @@ class Batch:
         return [AskHost(slot.question, APPROVE, ApproveToolCall(slot.call, arguments))]
 
     def _answered_before(self, slot: Slot, value: Any) -> list[Any]:
-        if isinstance(value, Block):
-            return self._end(slot, _blocked(value))
+        if value is False or isinstance(value, Block):
+            return self._end(slot, _blocked(Block() if value is False else value))
         if isinstance(value, Mapping):
             try:
                 slot.arguments = json_of(value)  # what is kept of them must be what the tool gets
             except (TypeError, ValueError) as error:
                 return self._end(slot, error_result(_HOOK_FAILED.format(f"{BEFORE_TOOL_CALL}: {error}")))
-        elif value is not None:
+        elif value is not None and value is not True:
             return self._end(slot, _odd(BEFORE_TOOL_CALL, value))
         return self._seen(slot)
 

@@ -25,8 +25,8 @@ STREAM: Final = "stream"
 """Asked for every model call, in the place of one over HTTP, with a ModelCall. Its stream's events are news on the way
 (`Progressed`), the LlmResponse is the answer."""
 BEFORE_TOOL_CALL: Final = "before_tool_call"
-"""Asked with a BeforeToolCall, whose arguments fit the tool: None lets it run, a Block does not, a mapping are other
-arguments, which are not checked again."""
+"""Asked with a BeforeToolCall, whose arguments fit the tool: None or True lets it run, a Block or False does not, and a
+mapping are other arguments, which are not checked again."""
 APPROVE: Final = "approve"
 """Asked with an ApproveToolCall for a tool that wants it: True runs it; False, a text that says why, or a Block do not.
 Where nobody listens, the run pauses."""

@@ -88,7 +88,7 @@ class ModelTurn:
             again = self._update(AttemptReset(len(self.lost) + 1, LOST)) if self.lost else []
             return [*again, self._ask()]
         try:
-            self._exchange = self.handle.exchange(
+            exchange = self.handle.exchange(
                 self.request,
                 self.model,
                 seed=self.seed,
@@ -97,10 +97,11 @@ class ModelTurn:
                 limited=self.limited,
                 lost=self.lost,
             )
-            return self._passed(self._exchange.start(now))
+            outputs = exchange.start(now)
+            self._exchange = exchange  # not before: a request that no call can be made of raises, and leaves none
+            return self._passed(outputs)
         except (InsecureRequest, MissingCredential, UnsupportedRequest) as error:
             kind: FailureKind = "unsupported" if isinstance(error, UnsupportedRequest) else "authentication"
-            self._exchange = None
             return [Done(LlmResponse((), "error", error=error.failure or Failure(kind, str(error))))]
 
     def receive(self, happening: Happening, now: float) -> list[Any]:
@@ -111,7 +112,7 @@ class ModelTurn:
             case Woke():
                 return []
             case Cancelled():
-                return [Abort(cast("int", self._stream)), Done(self.partial)]
+                return [*([] if self._stream is None else [Abort(self._stream)]), Done(self.partial)]
             case Progressed(id, event) if id == self._stream:
                 if isinstance(event, ResponseEnd):
                     return []  # it comes as the answer

@@ -23,6 +23,11 @@ MAX_TURNS: Final = 100
 """What a run may take where nobody says otherwise: a model that goes in circles must not do so for ever."""
 
 
+def _is_bound(budget: Any, attribute: Any, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+        raise ValueError(f"{attribute.name} is a number above 0, or None, and not {value!r}")
+
+
 @frozen(weakref_slot=False)
 class Budget:
     """What a run may use up; None is no bound. Looked at between turns; `max_seconds` holds at any moment.
@@ -31,10 +36,10 @@ class Budget:
     needs them.
     """
 
-    max_turns: int | None = MAX_TURNS
-    max_tokens: int | None = None
-    max_cost: float | None = None
-    max_seconds: float | None = None
+    max_turns: int | None = field(default=MAX_TURNS, validator=_is_bound)
+    max_tokens: int | None = field(default=None, validator=_is_bound)
+    max_cost: float | None = field(default=None, validator=_is_bound)
+    max_seconds: float | None = field(default=None, validator=_is_bound)
 
     def spent(self, turns: int, usage: LlmUsage | None, cost: Cost | None) -> EndReason | None:
         """The bound that is reached, None while there is none."""

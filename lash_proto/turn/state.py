@@ -131,3 +131,20 @@ class Paused(Value):
     tag: ClassVar = ("type", "paused")
     waiting: tuple[Waiting, ...]
     state: Mapping[str, Any] = field(repr=False)
+
+    # What an AgentResult tells beside, so that whoever only prints it need not ask which of the two it is.
+    reason: ClassVar = "paused"
+    text: ClassVar = ""
+    error: ClassVar = None
+    output: ClassVar = None
+
+    @property
+    def turns(self) -> int:
+        """The model calls so far."""
+        return int(self.state["turns"])
+
+    @property
+    def usage(self) -> LlmUsage | None:
+        """What they used."""
+        used = self.state.get("usage")
+        return None if used is None else LlmUsage.from_json(used)

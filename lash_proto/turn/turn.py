@@ -46,12 +46,14 @@ from .batch import Batch
 from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
 from .events import AgentEnd, AgentStart, MessageEnd, MessageStart, TurnEnd, TurnStart
 from .hooks import (
+    APPROVE,
     CONVERT_TO_LLM,
     ON_OVERFLOW,
     PREPARE_NEXT_TURN,
     SAVE,
     SHOULD_STOP,
     TRANSFORM_CONTEXT,
+    Block,
     Later,
     NextTurn,
     TurnContext,
@@ -211,14 +213,15 @@ class Turn:
         handle: ProviderHandle,
         now: float,
         *,
-        answers: Mapping[int, Any] | None = None,
+        answers: Mapping[Any, Any] | None = None,
         queues: Queues | None = None,
         **settings: Any,
     ) -> Turn:
         """The run that was saved so, to be started again with the program's own part: the handle with its key, and as
         `settings` what else a Turn takes that is not in the state (tools, hooks, budget, output, sequential, limited).
 
-        `answers` are what the host says to `Paused.waiting`, by their ids; what is missing is asked again. `queues` are
+        `answers` are what the host says to `Paused.waiting`, by their ids or those of their calls; what is missing is
+        asked again. `queues` are
         filled with what was waiting in the saved ones. Raises ValueError where the handle is of another kind than the
         run went on with, or an answer is to nothing that was asked; JsonFormError for what is no state.
         """
@@ -240,11 +243,19 @@ class Turn:
         )
         if state.batch is not None:
             turn._batch = Batch.restored(state.batch, turn.tools, turn.hooks, turn.ids, turn.run.messages)
-        asked = {waiting.id for waiting in turn._waiting()}
-        turn._answers = dict(answers or {})
-        if unasked := turn._answers.keys() - asked:
-            raise ValueError(f"the answer {min(unasked)} is to nothing that this run asked: {sorted(asked)}")
+        for key, answer in (answers or {}).items():
+            turn._answers[turn._asked_as(key, answer)] = answer
         return turn
+
+    def _asked_as(self, key: Any, answer: Any) -> int:
+        """The id of what an answer is to; ValueError where it is none."""
+        waiting = self._waiting()
+        for each in waiting:
+            if key in (each.id, str(each.id), each.call and each.call.id):
+                if each.name == APPROVE and answer is not Later and not isinstance(answer, bool | str | Block | Later):
+                    raise ValueError(f"{answer!r} is no answer to {APPROVE}: it is True, False, why not, or Later()")
+                return each.id
+        raise ValueError(f"the answer {key!r} is to nothing that this run asked: {[each.id for each in waiting]}")
 
     def _waiting(self) -> tuple[Waiting, ...]:
         run = self.run

@@ -8,9 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+import lash_io.aio
+import lash_io.blocking
 from lash_io import AsyncAgent
+from lash_proto.failures import LocalProtocolError
 from lash_proto.faux import FauxReply
 from lash_proto.providers import faux
 from lash_proto.tools import ToolContext, tool
@@ -287,3 +291,29 @@ def test_more_tools_run_at_once_than_a_loop_has_threads_for(world: str) -> None:
 
     result = anyio.run(main, backend=world)
     assert [message.content for message in result.messages if message.role == "tool"] == ["met"] * 45
+
+
+def test_a_loop_in_a_thread_begins_with_its_block() -> None:
+    loop = lash_io.blocking.agent_loop(faux(["Yes."]), "Go.", model="m")
+    with pytest.raises(LocalProtocolError, match="begins with its block"):
+        next(iter(loop))
+    with pytest.raises(LocalProtocolError, match="begins with its block"):
+        loop.result()
+
+
+@pytest.mark.parametrize("world", ["asyncio", "trio"])
+def test_a_loop_in_a_task_begins_with_its_block_and_ends_with_it(world: str) -> None:
+    async def main() -> None:
+        loop = lash_io.aio.agent_loop(faux(["Yes."]), "Go.", model="m")
+        with pytest.raises(LocalProtocolError, match="begins with its block"):
+            aiter(loop)
+        with pytest.raises(LocalProtocolError, match="begins with its block"):
+            await loop.result()
+        with anyio.CancelScope() as scope:
+            async with loop:
+                scope.cancel()
+                await anyio.lowlevel.checkpoint()
+        with pytest.raises(LocalProtocolError, match="cancelled together with its block"):
+            await loop.result()
+
+    anyio.run(main, backend=world)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -24,7 +27,9 @@ from lash_proto.turn import (
 )
 from tests.io.agent.stage import Stage, call, on_all_stages
 from tests.io.agent.test_queues import NO, at
-from tests.io.agent.tools import PATIENCE, Gate, add, adding
+from tests.io.agent.tools import PATIENCE, Gate, add, adding, fail
+
+request_id: ContextVar[str] = ContextVar("request_id", default="unset")
 
 
 def name(event: Any) -> str:
@@ -335,3 +340,79 @@ async def test_settings_that_there_are_not(stage: Stage) -> None:
             stage.agent(**wrong)
     with pytest.raises(TypeError):
         stage.agent(tools=[17])
+
+
+@on_all_stages
+async def test_a_request_that_no_call_can_be_made_of_raises_and_the_agent_lives_on(stage: Stage) -> None:
+    agent = stage.agent(["Yes."], extra_headers={"x-a": "b\n"})
+    with pytest.raises(LocalProtocolError, match="'x-a' holds a line break"):
+        await agent.prompt("Go.")
+    assert not agent.is_streaming
+    assert [message.role for message in agent.messages] == ["user", "assistant"]
+    agent.reset()
+    assert agent.messages == []
+
+
+@on_all_stages
+async def test_knobs_of_a_call_are_the_agents_too(stage: Stage) -> None:
+    heads: list[int] = []
+    agent = stage.agent(
+        ["Yes."],
+        extra_headers={"x-team": "red"},
+        extra_body={"top_k": 3},
+        on_payload=lambda body, model: {**body, "metadata": {"user_id": "u"}},
+        on_response=lambda head, model: heads.append(head.status),
+    )
+    await agent.prompt("Go.")
+    (sent,) = stage.sent
+    assert dict(sent.headers)["x-team"] == "red"
+    assert (sent.body["top_k"], sent.body["metadata"]) == (3, {"user_id": "u"})
+    assert heads == [200]
+
+
+@on_all_stages
+async def test_a_budget_can_be_set_and_what_is_none_is_refused(stage: Stage) -> None:
+    agent = stage.agent([[adding(1)], [adding(2)], "Done."], tools=[add])
+    agent.max_turns = 1
+    assert (await agent.prompt("Go.")).reason == "max_turns"
+    with pytest.raises(ValueError, match="max_turns is a number above 0"):
+        stage.agent([], max_turns="3")
+    with pytest.raises(TypeError, match="the hook before_tool_call is to be a function, and not 3"):
+        stage.agent([], before_tool_call=3)
+
+
+@on_all_stages
+async def test_tools_and_hooks_run_in_the_context_of_their_caller(stage: Stage) -> None:
+    request_id.set("r-7")
+    seen: list[str] = []
+
+    @tool
+    def look() -> str:
+        seen.append(request_id.get())
+        return "seen"
+
+    agent = stage.agent([[call(1, "look")], "Done."], tools=[look], after_tool_call=lambda asked: None)
+    await agent.prompt("Go.")
+    assert seen == ["r-7"]
+
+
+@on_all_stages
+async def test_where_a_tool_or_hook_raised_is_logged_and_not_its_words(stage: Stage) -> None:
+    def broken(asked: Any) -> None:
+        raise KeyError("secret")
+
+    logger, records = logging.getLogger("lash_io.agents"), list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        agent = stage.agent([[call(1, "fail", why="secret")], "Done."], tools=[fail], after_tool_call=broken)
+        await agent.prompt("Go.")
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert [re.sub(r"at .*[/\\\\]", "at ", record) for record in records] == [
+        f"a tool raised ValueError at tools.py:{fail.execute.__code__.co_firstlineno + 3}",
+        f"the hook after_tool_call raised KeyError at test_state.py:{broken.__code__.co_firstlineno + 1}",
+    ]

@@ -91,9 +91,15 @@ def test_the_host_is_asked_before_a_call_one_at_a_time_and_nothing_runs_meanwhil
     assert [each.arguments for each in run.outputs[-2:]] == [{"n": 7}, {"n": 1}]
 
 
+def test_the_host_may_say_yes_to_a_call_by_true() -> None:
+    run = play(call("c1"), hooks=(BEFORE_TOOL_CALL,))
+    assert run.answer(BEFORE_TOOL_CALL, True) == ["run c1"]
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
+        (False, "The program did not let this call be run."),
         (Block("not today"), "not today"),
         (Block(), "The program did not let this call be run."),
         (5, "the program failed at this call: before_tool_call gave a int"),

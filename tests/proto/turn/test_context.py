@@ -49,7 +49,8 @@ def test_failed_turns_and_the_apps_own_entries_are_left_out() -> None:
 
 def test_the_hosts_own_entry_can_be_gone_on_from_where_the_host_converts_it() -> None:
     check_continuable([ASKED, says("b").message, NOTE], converted=True)
-    for messages in ([], [ASKED, says("b").message]):
+    nothing: list[list[Message]] = [[], [ASKED, says("b").message]]
+    for messages in nothing:
         with pytest.raises(ValueError, match="prompt"):
             check_continuable(messages, converted=True)
 

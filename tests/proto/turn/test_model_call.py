@@ -23,8 +23,17 @@ from lash_proto.happenings import (
     ToolReturned,
     Woke,
 )
-from lash_proto.machine import Done
-from lash_proto.messages import AssistantMessage, ImagePart, ReasoningPart, RefusalPart, TextPart, UserMessage
+from lash_proto.machine import Done, Ids
+from lash_proto.messages import (
+    AssistantMessage,
+    ImagePart,
+    LlmRequest,
+    ProviderOptions,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    UserMessage,
+)
 from lash_proto.providers import openai, openai_compatible
 from lash_proto.replies import (
     AttemptReset,
@@ -45,7 +54,7 @@ from lash_proto.replies import (
 )
 from lash_proto.turn import MessageUpdate, ModelCall, Turn
 from lash_proto.turn.hooks import STREAM
-from lash_proto.turn.model_call import PartialMessage
+from lash_proto.turn.model_call import ModelTurn, PartialMessage
 from lash_proto.usage import LlmUsage
 from lash_proto.values import Secret
 from tests.proto.turn.play import HANDLE, MODEL, NOW, Play, call, says, turn
@@ -244,3 +253,13 @@ def test_its_outcome_is_its_last_word() -> None:
     play = Play.of(turn())
     outputs = play.turn.receive(HostAnswered(1, LlmResponse((TextPart("Hi."),), "stop")), NOW)
     assert not isinstance(outputs[-1], Done)  # its listeners may speak first
+
+
+def test_a_request_that_no_call_can_be_made_of_raises_and_leaves_a_run_that_can_be_ended() -> None:
+    request = LlmRequest((UserMessage("Go."),), options=ProviderOptions(extra_headers={"x-a": "b\n"}))
+    child = ModelTurn(HANDLE, request, HANDLE.model("m-1"), frozenset(), Ids())
+    with pytest.raises(LocalProtocolError, match="x-a"):
+        child.start(0.0)
+    assert child.wake_at is None
+    (done,) = child.receive(Cancelled(), 0.0)
+    assert (done.result.stop_reason, done.result.content) == ("aborted", ())

@@ -73,3 +73,9 @@ def test_costs_are_added_by_their_totals() -> None:
     assert add_cost(told, Cost(0.25, 0.25, currency="EUR")) == Cost(0.75, currency="EUR")
     assert add_cost(told, told) == Cost(1.0, currency="EUR", reported=True)
     assert (add_cost(None, told), add_cost(told, None)) == (told, told)
+
+
+@pytest.mark.parametrize("bound", ["3", 0, -1, True, float("nan")])
+def test_a_bound_is_a_number_above_nothing(bound: object) -> None:
+    with pytest.raises(ValueError, match=r"max_seconds is a number above 0, or None, and not"):
+        Budget(max_seconds=bound)  # type: ignore[arg-type]

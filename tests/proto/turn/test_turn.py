@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from lash_proto.effects import RunTool
 from lash_proto.failures import Failure, LocalProtocolError
@@ -598,6 +599,28 @@ def test_a_machine_that_was_copied_goes_on_with_what_was_under_way() -> None:
     on = Play(copy.deepcopy(play.turn))
     assert on.take(on.turn.restart(NOW)) == ["? save"]  # nothing had begun
     assert on.turn.run.lost == ()
+
+
+def test_answers_are_by_the_ids_of_questions_or_of_their_calls() -> None:
+    paused = Play.of(turn(tools=(made(approval=True),)))
+    paused.say(call("c1"))
+    (waiting,) = paused.result.waiting
+    for key in (waiting.id, str(waiting.id), "c1"):
+        on = paused.resumed(paused.result.state, answers={key: True}, tools=(made(approval=True),))
+        assert on.words[0] == "run c1"
+    with pytest.raises(ValueError, match=r"'c2' is to nothing that this run asked"):
+        paused.resumed(paused.result.state, answers={"c2": True}, tools=(made(approval=True),))
+    with pytest.raises(ValueError, match=r"1 is no answer to approve: it is True, False, why not, or Later"):
+        paused.resumed(paused.result.state, answers={"c1": 1}, tools=(made(approval=True),))
+
+
+def test_a_pause_tells_what_a_result_tells() -> None:
+    paused = Play.of(turn(tools=(made(approval=True),)))
+    paused.say(call("c1"))
+    told = paused.result
+    assert (told.reason, told.text, told.error, told.output, told.turns) == ("paused", "", None, None, 1)
+    assert told.usage == paused.turn.run.usage
+    assert evolve(told, state={**told.state, "usage": LlmUsage(1, 2).to_json()}).usage == LlmUsage(1, 2)
 
 
 def test_answers_to_nothing_and_handles_of_another_kind_are_refused() -> None:
