@@ -347,7 +347,7 @@ def test_an_annotation_that_is_no_type_is_refused() -> None:
 
 
 def test_what_is_written_in_c_tells_nothing() -> None:
-    with pytest.raises(TypeError, match="tool iter: what it takes cannot be told: no signature found"):
+    with pytest.raises(TypeError, match="tool iter: what it takes cannot be told: "):
         tool(iter)
     with pytest.raises(TypeError, match="parameter 'obj' can be given by position only"):
         tool(len)
