@@ -240,15 +240,14 @@ class _Work:
             return schema
         made = change(dict(cast("Schema", schema)), path)
         for key, value in made.items():
-            here = step(path, key)
             if key in MAPS and isinstance(value, Mapping):
-                inside = cast("Schema", value).items()
+                here, inside = step(path, key), cast("Schema", value).items()
                 made[key] = {name: self.everywhere(each, change, step(here, name), depth + 1) for name, each in inside}
             elif key in LISTS and isinstance(value, (list, tuple)):
-                arms = enumerate(cast("list[Json]", value))
+                here, arms = step(path, key), enumerate(cast("list[Json]", value))
                 made[key] = [self.everywhere(each, change, step(here, i), depth + 1) for i, each in arms]
             elif key in ONES:
-                made[key] = self.everywhere(value, change, here, depth + 1)
+                made[key] = self.everywhere(value, change, step(path, key), depth + 1)
         return made
 
     def without_const(self, schema: JsonDict, path: str) -> JsonDict:

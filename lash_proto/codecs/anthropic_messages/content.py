@@ -14,7 +14,7 @@ Decisions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from attrs import define, field
 
@@ -111,7 +111,9 @@ class Conversation:
 
     # --- the user's side ---------------------------------------------------------------------------------------------
 
-    def _add_user_turn(self, heard: Iterable[UserMessage | ToolResultMessage]) -> None:
+    def _add_user_turn(self, heard: Sequence[UserMessage | ToolResultMessage]) -> None:
+        if not heard:
+            return
         results: list[JsonDict] = []
         beside: list[JsonDict] = []
         others: list[UserMessage] = []
@@ -237,11 +239,15 @@ class Conversation:
         slots: list[Slot] = []
         for part in message.content:
             block = self._assistant_block(part)
-            if block is not None:
-                blocks.append(block)
-                if block["type"] not in _THINKING:
-                    is_text = isinstance(part, TextPart) and not part.text.isspace()
-                    slots.append(Slot(block, "message", is_text, is_text and _is_breakpoint(part)))
+            if block is None:
+                continue
+            blocks.append(block)
+            if block["type"] in _THINKING:
+                continue
+            if isinstance(part, TextPart) and not part.text.isspace():
+                slots.append(Slot(block, "message", text=True, explicit=part.cache_breakpoint))
+            else:
+                slots.append(Slot(block, "message"))
         if message.stop_reason != "pause":
             self._drop_last_thinking(blocks)
         self.slots += slots
@@ -291,8 +297,8 @@ class Conversation:
             self.note("the text of a custom tool call is sent as its argument `input`")
         block: JsonDict = {"type": "tool_use", "id": self._rules.call_id(part.id), "name": name}
         block["input"] = dict(arguments)
-        if not self._is_foreign(part.origin):
-            block.update(part.provider_data or {})
+        if part.provider_data and not self._is_foreign(part.origin):
+            block.update(part.provider_data)
         return block
 
     def _reasoning(self, part: ReasoningPart) -> JsonDict | None:
