@@ -263,10 +263,17 @@ def _is_deep(text: str) -> bool:
     return False
 
 
+# Whether a value holds itself is not looked for at each level, which costs a seventh of the time: one that does has no
+# end, and is found by that.
+_dump_text: Callable[[Json], str] = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
+
+
 def dump_json(value: Json) -> str:
     """A JSON text: compact, keys in the order given, encodable as UTF-8. ValueError for NaN, Infinity and no end."""
     try:
-        return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+        return clean(_dump_text(value))
     except RecursionError:
         raise ValueError("JSON nested deeper than the caller's stack allows") from None
 
