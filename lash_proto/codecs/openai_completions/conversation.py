@@ -152,28 +152,34 @@ class Conversation:
         plain = _PLAIN.issuperset(map(type, parts))
         if not plain:
             parts = tuple([part for part in parts if self._is_kept(part)])
-        if not self.parts.in_lists:
-            for part in parts:
-                if isinstance(part, TextPart) and part.cache_breakpoint:
+        texts: list[str] = []
+        calls: list[JsonDict] = []
+        self._open.clear()
+        for part in parts:
+            if isinstance(part, ToolCallPart):
+                calls.append(self._call(part))
+            elif isinstance(part, TextPart):
+                texts.append(part.text)
+                if part.cache_breakpoint and not self.parts.in_lists:
                     self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
-        encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts, plain=plain)}
+        simple = plain and not self.parts.in_lists
+        content = "".join(texts) or None if simple else self._assistant_content(parts)
+        encoded: JsonDict = {"role": "assistant", "content": content}
         if not plain:
             refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
             if refusal:
                 encoded["refusal"] = refusal
             encoded |= self._reasoning(parts)
-        calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
-        self._open = {call["id"] for call in calls}
         if calls:
             encoded["tool_calls"] = calls
             self.has_calls = True
         if not plain:
             self._add_media(encoded, parts)
-        if encoded["content"] is None:
+        if content is None:
             said = calls or "refusal" in encoded or "audio" in encoded
             if self.compat.content_required or not said:
                 encoded["content"] = ""
-        if not encoded["content"] and len(encoded) == 2:
+        if not content and len(encoded) == 2:
             self.parts.note("an assistant message without content was left out")
             return
         if self.compat.reasoning_content_required:
@@ -203,9 +209,7 @@ class Conversation:
             return False
         raise UnsupportedRequest(f"a {type(part).__name__} in an assistant message", "the dialect has no place for it")
 
-    def _assistant_content(self, parts: tuple[Part, ...], *, plain: bool) -> str | list[JsonDict] | None:
-        if plain and not self.parts.in_lists:
-            return "".join([part.text for part in parts if isinstance(part, TextPart)]) or None
+    def _assistant_content(self, parts: tuple[Part, ...]) -> str | list[JsonDict] | None:
         thoughts = self._thoughts(parts)
         if not (self.parts.in_lists or thoughts or any(_lives_in_content(part) for part in parts)):
             return "".join([self._content_text(part) for part in parts]) or None
@@ -251,6 +255,7 @@ class Conversation:
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
+        self._open.add(id)
         self._names[part.id] = part.name
         name = self._rules.tool_name(part.name)
         if name != part.name:  # models make up names, and servers then refuse to hear them again
