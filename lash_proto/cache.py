@@ -74,20 +74,32 @@ def place_markers(
     # Anthropic refuses a marker on a tool that is loaded later.
     slots = [slot for slot in slots if not (slot.kind == "tool" and slot.target.get("defer_loading"))]
     automatic = _said(extra_body, MARKER)
-    own = [_said(slot.target, MARKER) if MARKER in slot.target else _NONE for slot in slots]
-    free = [slot for slot, said in zip(slots, own, strict=True) if not said]
-    room = max(0, MAX_MARKERS - (len(slots) - len(free)) - bool(automatic))
-    asked = [slot for slot in free if slot.explicit]
-    chosen = [slot for slot in free if slot.kind == "system" and slot.text][:1]
-    chosen += [slot for slot in free if slot.kind == "tool"][-1:]
-    chosen = chosen[:room]
-    if any(slot.explicit for slot in slots):
+    own: list[Mapping[str, Any]] = []
+    asked: list[Slot] = []
+    system: list[Slot] = []
+    tool: list[Slot] = []
+    text: list[Slot] = []
+    result: list[Slot] = []  # after the last text
+    for slot in slots:  # one loop over what may be thousands of blocks
+        own.append(_said(slot.target, MARKER) if MARKER in slot.target else _NONE)
+        if own[-1]:
+            continue
+        if slot.explicit:
+            asked.append(slot)
+        if slot.kind == "tool":
+            tool = [slot]
+        elif slot.kind == "system":
+            system = [slot] if slot.text and not system else system
+        elif slot.text:
+            text, result = [slot], []
+        elif slot.result:
+            result = [slot]
+    room = max(0, MAX_MARKERS - sum(map(bool, own)) - bool(automatic))
+    chosen = (system + tool)[:room]
+    if asked or any(slot.explicit for slot in slots):
         wanted = [slot for slot in asked if slot not in chosen]
-    elif automatic:
-        wanted = []
     else:
-        said = [slot for slot in free if slot.kind == "message" and (slot.text or slot.result)]
-        wanted = [slot for slot in said if slot.text][-1:] + [slot for slot in said[-1:] if slot.result]
+        wanted = [] if automatic else text + result
     left_out = max(0, len(wanted) - (room - len(chosen)))
     notes = _write(slots, [*chosen, *wanted[left_out:]], marker, [*own, automatic])
     return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))
