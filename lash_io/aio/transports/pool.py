@@ -69,9 +69,8 @@ class HttpcoreTransport:
         self.idle: Idle[Kept] = Idle(lambda kept: kept.network.close())
         self._proxy = proxy_of(proxy) if proxy else None
         self._tls = LazyContext.of(ssl_context)
-        self.alone = (
-            pool is None and not http2 and not proxy
-        )  # each connection is one call's, and waits where we see it
+        # Each connection is one call's, and all its waits are where we see them.
+        self.alone = pool is None and not http2 and not proxy
 
     def open(self, call: CallHttp) -> HttpcoreFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""
