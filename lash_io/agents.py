@@ -322,16 +322,17 @@ class AgentBase:
         if getattr(self, "_turn", None) is not None:
             raise LocalProtocolError(f"a run is under way: {what} when it is over (wait_for_idle), or abort it")
 
-    def _to_go_on(self) -> tuple[tuple[Message, ...], bool]:
-        """What `continue_run` says first, and whether the queues are looked into before the first model call."""
+    def _go_on(self) -> Turn:
+        """The run that goes on from the last message or, after one of the model's, with what is queued."""
         try:
             check_continuable(self._messages)
         except ValueError:
-            for taken in (self._queues.take_steering, self._queues.take_follow_ups):
-                if self._messages and (messages := taken()):
-                    return tuple(messages), False
-            raise
-        return (), True
+            if not self._messages or not self._queues:
+                raise
+            turn = self._begin((), False)  # before anything is taken: it may raise
+            turn.prompts = tuple(self._queues.take_steering() or self._queues.take_follow_ups())
+            return turn
+        return self._begin((), True)
 
     def _settings(self) -> dict[str, Any]:
         options = self._options

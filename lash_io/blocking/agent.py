@@ -74,7 +74,7 @@ class Agent(AgentBase):
         Raises ValueError where there is nothing that the model could answer.
         """
         self._refuse_while_running("continue it")
-        return self._run(self._begin(*self._to_go_on()), cancel)
+        return self._run(self._go_on(), cancel)
 
     def resume(
         self,

@@ -14,7 +14,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
+from contextlib import suppress
+from functools import reduce
+from importlib import import_module
+from typing import Any, Final, Generic, Literal, ParamSpec, SupportsIndex, TypeAlias, TypeVar, cast, overload
 
 from attrs import Factory, field, frozen, validators
 
@@ -41,6 +44,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 def _label(tool: Tool[Any, Any]) -> str:
     return tool.name
+
+
+def _named(module: str, name: str) -> Any:
+    return reduce(getattr, name.split("."), cast("Any", import_module(module)))
 
 
 def _checker(tool: Tool[Any, Any]) -> Checker:
@@ -72,6 +79,15 @@ class Tool(Generic[P, R]):
     shape: Any = field(default=None, repr=False, eq=False)
     context: str | None = None
     checker: Checker = field(init=False, repr=False, eq=False, default=Factory(_checker, takes_self=True))
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """By the name it has in its module, as functions are: the type of its arguments has none to be copied by."""
+        with suppress(AttributeError, ImportError, TypeError, ValueError):
+            function: Any = whole(self.execute)
+            place = (function.__module__, function.__qualname__)
+            if _named(*place) is self:
+                return _named, place
+        return super().__reduce_ex__(protocol)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.execute(*args, **kwargs)

@@ -62,6 +62,7 @@ from .queues import Queues
 from .results import AgentResult, Budget, EndReason, output_in
 from .state import Paused, Phase, TurnState, Waiting
 
+_BETWEEN: Final = frozenset({SHOULD_STOP, PREPARE_NEXT_TURN})
 _MENDS: Final = 2
 """How often in a run a model that was to answer in a form, and did not, is told so."""
 
@@ -460,7 +461,9 @@ class Turn:
             return outputs + self._keep("launch", now)
         if batch.over:
             self.run.more = not batch.terminates
-            return outputs + self._after_turn(now)
+            outputs += self._after_turn(now)
+            # Else the results are kept with the next call's beginning; but what the host is asked first may take time.
+            return outputs + self._keep(None, now) if self.hooks & _BETWEEN else outputs
         if not batch.busy:
             return outputs + self._keep("pause", now)
         return outputs + (self._keep(None, now) if news else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import pickle
@@ -259,6 +260,26 @@ def test_a_tool_can_be_pickled_where_its_function_can() -> None:
         refused(twin, call({"x": "y"}, "by_its_name")).problems
         == refused(made, call({"x": "y"}, "by_its_name")).problems
     )
+
+
+@tool
+def known_by_name(x: int) -> int:
+    """x"""
+    return x
+
+
+def test_a_tool_with_a_name_of_its_own_is_pickled_by_it() -> None:
+    assert pickle.loads(pickle.dumps(known_by_name)) is known_by_name
+    assert copy.deepcopy(known_by_name) is known_by_name
+
+
+def test_a_tool_that_nobody_could_find_again_is_not_pickled() -> None:
+    @tool
+    def hidden(x: int) -> int:
+        return x
+
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(hidden)
 
 
 def by_its_name(x: int = 0) -> int:

@@ -457,6 +457,16 @@ def test_a_state_that_is_old_before_it_is_kept_is_kept_anew() -> None:
     assert play.answer(SAVE) == []
 
 
+def test_results_are_kept_before_the_host_thinks_about_what_follows() -> None:
+    play = Play.of(turn(tools=(made(),), hooks=(SAVE, SHOULD_STOP)))
+    play.answer(SAVE)
+    play.say(call("c1"))
+    play.answer(SAVE)
+    assert play.back("c1")[-2:] == ["? should_stop_after_turn", "? save"]
+    kept = play.asked(SAVE).value
+    assert (kept["phase"], [each["status"] for each in kept["batch"]["calls"]]) == ("stop", ["done"])
+
+
 def test_what_cannot_be_kept_is_not_begun() -> None:
     play = Play.of(turn(hooks=(SAVE,)))
     assert play.fail(SAVE) == ["[ model: ", "] model: ", "TurnEnd", "AgentEnd", "done: error"]
