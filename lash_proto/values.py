@@ -31,8 +31,8 @@ Json: TypeAlias = Any
 JsonDict: TypeAlias = dict[str, Any]
 
 MAX_DEPTH: Final = 128
-"""Nesting allowed in JSON from a peer. Deeper than anything real, shallow enough for nearly any caller's stack: to pickle
-or to redact a value takes two of Python's 1,000 frames a level, and what has no room for them then is no ValueError."""
+"""Nesting allowed in JSON from a peer. Deeper than anything real, shallow enough for nearly any caller's stack: to
+pickle or redact a value takes two of Python's 1,000 frames a level, and to parse it takes one."""
 
 MAX_VALUES: Final = 4_000_000
 """Values in one JSON text from a peer: a value can take thirty times the memory of its text. Log probabilities of some
