@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from attrs import evolve, fields
 
@@ -40,12 +40,9 @@ def request_of(
     """
     knobs = dict(knobs)
     said: ProviderOptions | None = knobs.pop("options", None)
-    if isinstance(prompt, LlmRequest):
-        request, options = prompt, prompt.options.over(options)
-    elif isinstance(prompt, UserMessage | AssistantMessage | ToolResultMessage | CustomMessage):
-        request = LlmRequest((prompt,))
-    else:
-        request = LlmRequest(prompt)
+    whole = prompt if isinstance(prompt, LlmRequest) else None
+    if whole is not None:
+        options = whole.options.over(options)
     if said is not None:
         options = said.over(options)
     settings = {name: knobs.pop(name) for name in list(knobs) if name in _REQUEST}
@@ -57,8 +54,11 @@ def request_of(
         known = {field.name for field in fields(type(options))}
         refuse_unknown(knobs, known, _REQUEST, f"neither LlmRequest nor {type(options).__name__} has it")
         options = evolve(options, **knobs)
-    settings["output"] = output_of(settings.get("output", request.output))
-    return evolve(request, options=options, **settings)
+    settings["output"] = output_of(settings.get("output", None if whole is None else whole.output))
+    if whole is not None:
+        return evolve(whole, options=options, **settings)
+    alone = isinstance(prompt, UserMessage | AssistantMessage | ToolResultMessage | CustomMessage)
+    return LlmRequest(cast("Any", (prompt,) if alone else prompt), options=options, **settings)
 
 
 def refuse_unknown(knobs: Mapping[str, Any], options: Collection[str], request: Collection[str], why: str) -> None:

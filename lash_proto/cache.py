@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from attrs import frozen
+from attrs import define
 
 from .messages import CacheRetention, CustomMessage, LlmRequest
 from .values import JsonDict
@@ -32,8 +32,12 @@ MAX_MARKERS = 4
 """Anthropic answers a fifth with 400 (WIRE 4b); of OpenAI's the last four are written (WIRE 1b)."""
 MARKER = "cache_control"
 
+_NONE: Mapping[str, Any] = {}
 
-@frozen(weakref_slot=False, eq=False)  # a place is itself: two may say the same
+
+# A place is itself: two may say the same. It is not frozen, because there is one for each block of a conversation, and
+# to make a frozen one takes three times as long.
+@define(weakref_slot=False, eq=False)
 class Slot:
     """An object of the request that can carry a marker. `text` tells a text of the user or the assistant from other
     content, `result` a tool result that may be marked unasked, `explicit` that the caller asked for a breakpoint here.
@@ -70,44 +74,57 @@ def place_markers(
     # Anthropic refuses a marker on a tool that is loaded later.
     slots = [slot for slot in slots if not (slot.kind == "tool" and slot.target.get("defer_loading"))]
     automatic = _said(extra_body, MARKER)
-    free = [slot for slot in slots if not _said(slot.target, MARKER)]
-    room = max(0, MAX_MARKERS - (len(slots) - len(free)) - bool(automatic))
-    asked = [slot for slot in free if slot.explicit]
-    chosen = [slot for slot in free if slot.kind == "system" and slot.text][:1]
-    chosen += [slot for slot in free if slot.kind == "tool"][-1:]
-    chosen = chosen[:room]
-    if any(slot.explicit for slot in slots):
+    own: list[Mapping[str, Any]] = []
+    asked: list[Slot] = []
+    system: list[Slot] = []
+    tool: list[Slot] = []
+    text: list[Slot] = []
+    result: list[Slot] = []  # after the last text
+    for slot in slots:  # one loop over what may be thousands of blocks
+        own.append(_said(slot.target, MARKER) if MARKER in slot.target else _NONE)
+        if own[-1]:
+            continue
+        if slot.explicit:
+            asked.append(slot)
+        if slot.kind == "tool":
+            tool = [slot]
+        elif slot.kind == "system":
+            system = [slot] if slot.text and not system else system
+        elif slot.text:
+            text, result = [slot], []
+        elif slot.result:
+            result = [slot]
+    room = max(0, MAX_MARKERS - sum(map(bool, own)) - bool(automatic))
+    chosen = (system + tool)[:room]
+    if asked or any(slot.explicit for slot in slots):
         wanted = [slot for slot in asked if slot not in chosen]
-    elif automatic:
-        wanted = []
     else:
-        said = [slot for slot in free if slot.kind == "message" and (slot.text or slot.result)]
-        wanted = [slot for slot in said if slot.text][-1:] + [slot for slot in said[-1:] if slot.result]
+        wanted = [] if automatic else text + result
     left_out = max(0, len(wanted) - (room - len(chosen)))
-    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, automatic)
+    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, [*own, automatic])
     return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))
 
 
 def _write(
-    slots: Sequence[Slot], ours: Sequence[Slot], marker: Mapping[str, Any], automatic: Mapping[str, Any]
+    slots: Sequence[Slot], ours: Sequence[Slot], marker: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
     """Write the markers, each for as long as the caller's own leave it: Anthropic refuses one of an hour behind one of
-    five minutes, and one on the last block that lasts another time than the automatic one (WIRE 4b)."""
-    own = [*[_said(slot.target, MARKER) for slot in slots], automatic]
-    hours = [_is_hour(marker) if marker else None for marker in own]
+    five minutes, and one on the last block that lasts another time than the automatic one (WIRE 4b). `own` is what the
+    caller wrote into each slot, the automatic one last."""
+    hours = [_is_hour(said) if said else None for said in own]
     wish = _is_hour(marker)
     moved = False
-    for place, slot in enumerate(slots):
-        if slot in ours:
-            hour = wish
-            if False in hours[:place]:
-                hour = False
-            elif True in hours[place + 1 :]:
-                hour = True
-            elif automatic and place == len(slots) - 1:
-                hour = False
-            slot.target[MARKER] = {**marker, "ttl": "1h"} if hour else {k: v for k, v in marker.items() if k != "ttl"}
-            moved = moved or hour != wish
+    for slot in ours:
+        place = slots.index(slot)
+        hour = wish
+        if False in hours[:place]:
+            hour = False
+        elif True in hours[place + 1 :]:
+            hour = True
+        elif own[-1] and place == len(slots) - 1:
+            hour = False
+        slot.target[MARKER] = {**marker, "ttl": "1h"} if hour else {k: v for k, v in marker.items() if k != "ttl"}
+        moved = moved or hour != wish
     note = "cache markers last as long as the caller's own let them: those of an hour come before those of five minutes"
     return (note,) if moved else ()
 
@@ -137,8 +154,7 @@ def place_breakpoints(targets: Sequence[JsonDict], extra_body: Mapping[str, Any]
 
 def _said(data: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     found: Any = data.get(key) if data else None
-    # None first: to ask for an abstract class takes ten times as long, and there are thousands of blocks without.
-    return {} if found is None or not isinstance(found, Mapping) else cast("Mapping[str, Any]", found)
+    return cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else _NONE
 
 
 def _left_out(count: int, room: str) -> tuple[str, ...]:

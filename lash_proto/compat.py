@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from attrs import evolve, field, frozen
@@ -63,12 +64,18 @@ class TargetRules:
         return fitted if self.name.fullmatch(fitted) else f"_{fitted}"[: self.name_length]
 
 
+@cache  # every request asks for its rules, and to make them anew takes longer than to read a message
+def _but(rules: TargetRules, **changes: Any) -> TargetRules:
+    return evolve(rules, **changes)
+
+
 _CHAT_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,40}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     id_length=40,
     id_digest=8,
 )
+
 _RESPONSES_RULES: Final = TargetRules(
     id=re.compile(r"[A-Za-z0-9_-]{1,64}"),
     name=re.compile(r"[A-Za-z0-9_-]{1,128}"),
@@ -208,7 +215,7 @@ class ChatCompat(Value):
     @property
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
-        return evolve(
+        return _but(
             _CHAT_RULES,
             id=_NINE if self.mistral else _CHAT_RULES.id,
             nine=self.mistral,
@@ -263,7 +270,7 @@ class ResponsesCompat(Value):
     @property
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
-        return evolve(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
+        return _but(_RESPONSES_RULES, custom_calls=self.custom_tools, demoted_reasoning=self.demoted_reasoning)
 
 
 # The ChatGPT subscription's backend (WIRE 3).
@@ -327,7 +334,7 @@ class AnthropicCompat(Value):
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
         allowed = self.empty_signature_allowed
-        return evolve(_ANTHROPIC_RULES, demoted_reasoning=self.demoted_reasoning, own_reasoning=allowed)
+        return _but(_ANTHROPIC_RULES, demoted_reasoning=self.demoted_reasoning, own_reasoning=allowed)
 
 
 @frozen(weakref_slot=False, getstate_setstate=False)
@@ -358,7 +365,7 @@ class GoogleCompat(Value):
     @property
     def rules(self) -> TargetRules:
         """What this server takes of a conversation that began elsewhere."""
-        return evolve(_GOOGLE_RULES, demoted_reasoning=self.demoted_reasoning)
+        return _but(_GOOGLE_RULES, demoted_reasoning=self.demoted_reasoning)
 
 
 Compat: TypeAlias = ChatCompat | ResponsesCompat | AnthropicCompat | GoogleCompat

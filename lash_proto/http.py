@@ -25,9 +25,10 @@ from .values import Headers, Secret
 HeaderItems: TypeAlias = tuple[tuple[str, "str | Secret"], ...]
 """Headers to send: lower-case names, values that are text or secret."""
 
-# RFC 9110 section 5.6.2 (token) and 5.5 (field-value, less obs-fold: a line break would begin another header).
+# RFC 9110 section 5.6.2 (token) and 5.5 (field-value, less obs-fold: a line break would begin another header; without
+# white space around it).
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_VALUE = re.compile(r"(?![\t ])[\t\x20-\x7e\x80-\xff]*+(?<![\t ])")
 
 
 @frozen(weakref_slot=False)
@@ -85,10 +86,11 @@ def check_header(name: str, value: str | Secret | None) -> None:
     if not _NAME.fullmatch(name):
         raise LocalProtocolError(f"{name!r} is no header name: use letters, digits and -")
     text = value.reveal() if isinstance(value, Secret) else value
-    if text is not None and not _VALUE.fullmatch(text):
-        raise LocalProtocolError(f"the value of header {name!r} holds a line break or another character HTTP forbids")
-    if text is not None and text != text.strip(" \t"):
+    if text is None or _VALUE.fullmatch(text):
+        return
+    if _VALUE.fullmatch(text.strip(" \t")):
         raise LocalProtocolError(f"the value of header {name!r} begins or ends with white space")
+    raise LocalProtocolError(f"the value of header {name!r} holds a line break or another character HTTP forbids")
 
 
 def join_url(base_url: str, path: str) -> str:

@@ -8,7 +8,8 @@ one, because a string that becomes a list would change bytes that a prompt cache
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, fields, frozen
@@ -358,20 +359,22 @@ class ProviderOptions(Value):
         for name in _EXTRAS:
             if isinstance(over.get(name), Mapping) and isinstance(under.get(name), Mapping):
                 over[name] = merge_patch(under[name], over[name], keep_nulls=True)
-        known = _names(class_)
+        known, _ = _names(class_)
         return class_(**{name: value for name, value in {**under, **over}.items() if name in known})
 
     def _set(self) -> dict[str, Any]:
-        return {name: value for name in _names(type(self)) if (value := getattr(self, name)) is not UNSET}
+        names, values_of = _names(type(self))
+        return {name: value for name, value in zip(names, values_of(self), strict=True) if value is not UNSET}
 
 
-_fields: dict[Any, tuple[str, ...]] = {}
+_fields: dict[Any, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
 
 
-def _names(class_: Any) -> tuple[str, ...]:
-    """The fields of a class of options."""
+def _names(class_: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of a class of options, and what gives the values of all of them at once."""
     if class_ not in _fields:
-        _fields[class_] = tuple(field.name for field in fields(class_))
+        names = tuple([field.name for field in fields(class_)])
+        _fields[class_] = names, attrgetter(*names)
     return _fields[class_]
 
 

@@ -27,7 +27,7 @@ class Connection:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._socket: socket.socket | _TlsInTls | None = None
         self._timeout: float | None = None
         self._interrupted = False
@@ -79,7 +79,7 @@ class Connection:
             self._news.set()
 
         look_up(origin.host, origin.port, tell)
-        found_in_time = self._news.wait(None if until is None else self._clock.timeout(until))
+        found_in_time = self._news.wait(None if until is None else self.clock.timeout(until))
         if self._interrupted:
             raise InterruptedError("interrupted")
         if not found_in_time:
@@ -141,7 +141,7 @@ class Connection:
 
     def _set_timeout(self, until: float | None, *, shares: int = 1) -> None:
         assert self._socket is not None
-        wanted = None if until is None else self._clock.timeout(until) / shares
+        wanted = None if until is None else self.clock.timeout(until) / shares
         held = self._timeout
         # A system call saved where a deadline has moved by less than anyone would notice.
         if wanted is None or held is None or abs(wanted - held) > 0.01 * held:

@@ -169,25 +169,32 @@ def answer_calls(messages: tuple[Message, ...], notes: list[str]) -> tuple[Messa
     No provider takes one without. So a call that nobody answers, because the user broke off or spoke up instead, gets a
     result that says so, behind those of its neighbours. Calls at the very end stay open.
     """
-    back: list[Message] = []  # the conversation from its end
-    speaker: int | None = None  # where in it stands who speaks next
+    lost: dict[int, list[Message]] = {}  # by the place, before which message they go
+    speaker: int | None = None  # where in the conversation stands who speaks next
     coming: set[str] = set()  # results further on, each as far as the last call that bears its id
-    for message in reversed(messages):
-        if isinstance(message, AssistantMessage):
-            calls = {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
-            lost = [ToolResultMessage(id, NO_RESULT, calls[id], is_error=True) for id in calls if id not in coming]
-            if lost and speaker is not None:
-                back[speaker + 1 : speaker + 1] = reversed(lost)
-            coming -= calls.keys()
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
         if isinstance(message, ToolResultMessage):
             coming.add(message.tool_call_id)
+        elif isinstance(message, AssistantMessage):
+            names: dict[str, str] = {}
+            for part in message.content:
+                if isinstance(part, ToolCallPart):
+                    names[part.id] = part.name
+            if speaker is not None and not coming.issuperset(names):
+                lost[speaker] = [
+                    ToolResultMessage(id, NO_RESULT, name, is_error=True)
+                    for id, name in names.items()
+                    if id not in coming
+                ]
+            coming.difference_update(names)
+            speaker = place
         elif not isinstance(message, CustomMessage):
-            speaker = len(back)
-        back.append(message)
-    if len(back) == len(messages):
+            speaker = place
+    if not lost:
         return messages
     notes.append(f"calls that nobody answered got the result {NO_RESULT!r}")
-    return tuple(reversed(back))
+    return tuple([each for place, message in enumerate(messages) for each in (*lost.get(place, ()), message)])
 
 
 def _fit_reasoning(

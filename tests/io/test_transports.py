@@ -45,7 +45,7 @@ def stream(twin: Any, **settings: Any) -> Any:
     return twin.transports.StreamTransport(**settings)
 
 
-def own_httpcore(twin: Any, clock: Any = None, **settings: Any) -> Any:
+def own_httpcore(twin: Any, **settings: Any) -> Any:
     return twin.transports.HttpcoreTransport(**settings)
 
 

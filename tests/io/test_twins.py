@@ -19,7 +19,7 @@ def modules(twin: str) -> set[str]:
 
 
 # What only one colour of code needs.
-ALONE = {"aio": {"loops.py"}, "blocking": set[str]()}
+ALONE = {"aio": {"loops.py", "pausing.py"}, "blocking": set[str]()}
 SHARED = sorted(modules("aio") & modules("blocking"))
 
 

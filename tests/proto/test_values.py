@@ -276,6 +276,20 @@ def test_nesting_is_bounded() -> None:
                 parse_json(text)
 
 
+@pytest.mark.usefixtures("engine")
+def test_nesting_is_bounded_also_in_short_texts() -> None:
+    # As many levels as allowed, and one more: objects are longest, arrays shortest, and both in turn between them.
+    for opening, closing in (('{"":', "}"), ("[", "]"), ('[{"":', "}]"), ('{"":[', "]}"), ('[[{"":', "}]]")):
+        for levels in (MAX_DEPTH, MAX_DEPTH + 1):
+            times, rest = divmod(levels, sum(map(opening.count, "[{")))
+            text = opening * times + "[" * rest + "1" + "]" * rest + closing * times
+            if levels == MAX_DEPTH:
+                assert parse_json(text) is not None
+            else:
+                with pytest.raises(ValueError, match=f"nested deeper than {MAX_DEPTH} levels"):
+                    parse_json(text)
+
+
 def test_many_brackets_that_are_not_nested_are_fine() -> None:
     assert len(parse_json("[" + ",".join(['{"a":"[[[{{\\"{"}'] * 500) + "]")) == 500
 
@@ -313,7 +327,7 @@ print(outcomes["value"], outcomes["ValueError"], outcomes["RecursionError"])
 
 def test_json_of_very_many_values_is_refused_before_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lash_proto.values.MAX_VALUES", 4)
-    long = " " * 2 * MAX_DEPTH
+    long = " " * 4 * MAX_DEPTH
     assert parse_json('[1,2,{"a":3}]' + long) == [1, 2, {"a": 3}]
     for text in ("[1,2,3,4,5]", "[[],[[]]]", '{"a":{},"b":{"c":{}}}'):
         with pytest.raises(ValueError, match="^JSON of more than 4 values$"):

@@ -42,6 +42,7 @@ class DefaultTransport:
         self._http2 = http2
         self._pool = pool
         self._tls = trusting(ssl_context, ca_file, cert)  # one a client: it is dear, and knows no origin
+        self._clock = clock
         self._environment = environment()
         self._stream = StreamTransport(ssl_context=self._tls, clock=clock)
         self._others: dict[Choice, HttpcoreTransport] = {}
@@ -62,7 +63,7 @@ class DefaultTransport:
             from .pool import HttpcoreTransport
 
             self._others[choice] = HttpcoreTransport(
-                pool=self._pool, proxy=choice.proxy, http2=self._http2, ssl_context=self._tls
+                pool=self._pool, proxy=choice.proxy, http2=self._http2, ssl_context=self._tls, clock=self._clock
             )
         return self._others[choice].open(call)
 

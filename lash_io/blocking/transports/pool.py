@@ -41,7 +41,7 @@ from ...httpcore_calls import (
     shares,
 )
 from ...tls import LazyContext
-from ...world import CLOCK
+from ...world import CLOCK, Clock
 from ..connection import Connection
 from ..idle import Idle
 
@@ -52,7 +52,7 @@ class HttpcoreTransport:
     """Performs calls by httpcore, or by any pool with its API. May be shared by threads.
 
     `pool` stays the caller's to close, and has its own say about proxy, HTTP/2 and TLS. HTTP/2 needs the extra
-    `http2`, a SOCKS proxy `socks`. `connect_timeout` is in seconds.
+    `http2`, a SOCKS proxy `socks`. `connect_timeout` is in seconds. `clock` is the driver's.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class HttpcoreTransport:
         http2: bool = False,
         ssl_context: ssl.SSLContext | LazyContext | None = None,
         connect_timeout: float | None = 10.0,
+        clock: Clock = CLOCK,
     ) -> None:
         if http2 and pool is None:
             needs("h2", "http2", "HTTP/2")
         self.pool = pool
         self.http2 = http2
         self.connect_timeout = connect_timeout
+        self.clock = clock
         self.idle: Idle[Kept] = Idle(lambda kept: kept.network.close())
         self._proxy = proxy_of(proxy) if proxy else None
         self._tls = LazyContext.of(ssl_context)
@@ -133,7 +135,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
             self._secured = False
             return self
         try:
-            until = None if timeout is None else CLOCK.now() + timeout
+            until = None if timeout is None else self.connection.clock.now() + timeout
             self.connection.secure(ssl_context, server_hostname or "", until)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(error) from error
@@ -266,7 +268,7 @@ class HttpcoreFlight:
         self._kept = False
         transport, origin = self._transport, self._origin
         tls = transport.tls_to_peer(origin)
-        connecting = self._connecting = Connection(CLOCK)
+        connecting = self._connecting = Connection(transport.clock)
         if self._interrupted:
             connecting.interrupt()
         try:

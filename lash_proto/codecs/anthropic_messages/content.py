@@ -14,7 +14,7 @@ Decisions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from attrs import define, field
 
@@ -64,6 +64,7 @@ class Conversation:
     cited: bool = False
     container: JsonDict | None = None
     _rules: TargetRules = field(init=False)
+    _ids: dict[str, str] = field(factory=dict[str, str], init=False)
 
     def __attrs_post_init__(self) -> None:
         self._rules = self.compat.rules
@@ -111,24 +112,27 @@ class Conversation:
 
     # --- the user's side ---------------------------------------------------------------------------------------------
 
-    def _add_user_turn(self, heard: Iterable[UserMessage | ToolResultMessage]) -> None:
-        results: list[JsonDict] = []
+    def _add_user_turn(self, heard: Sequence[UserMessage | ToolResultMessage]) -> None:
+        if not heard:
+            return
+        content: list[JsonDict] = []
         beside: list[JsonDict] = []
         others: list[UserMessage] = []
         for message in heard:
             if isinstance(message, UserMessage):
                 others.append(message)
             else:
-                results.append(self._tool_result(message, beside))
-        content = results + beside
+                content.append(self._tool_result(message, beside))
+        content += beside
         for message in others:
             blocks = self._user_blocks(message.content, "user message")
             if not blocks:
                 raise UnsupportedRequest("user message", "it needs content: blank text is refused")
             content += blocks
-        if content and self.messages and self.messages[-1]["role"] == "assistant":
-            self._drop_last_thinking(self.messages[-1]["content"])
-            if not self.messages[-1]["content"]:
+        last = self.messages[-1] if self.messages else None
+        if last is not None and last["role"] == "assistant":
+            self._drop_last_thinking(last["content"])
+            if not last["content"]:
                 self.messages.pop()
         self._append("user", content)
 
@@ -157,14 +161,16 @@ class Conversation:
         raise UnsupportedRequest(f"{type(part).__name__} in a {where}", "only an assistant message can hold it")
 
     def _tool_result(self, message: ToolResultMessage, beside: list[JsonDict]) -> JsonDict:
-        result: JsonDict = {"type": "tool_result", "tool_use_id": self._rules.call_id(message.tool_call_id)}
+        id = self._ids.get(message.tool_call_id) or self._rules.call_id(message.tool_call_id)
+        result: JsonDict = {"type": "tool_result", "tool_use_id": id}
         content = message.content
-        marked = not isinstance(content, str) and any(_is_breakpoint(part) for part in content)
-        self.slots.append(Slot(result, "message", explicit=marked, result=True))
+        slot = Slot(result, "message", result=True)
+        self.slots.append(slot)
         if isinstance(content, str):
-            if content.strip():
+            if content and not content.isspace():
                 result["content"] = content
         else:
+            slot.explicit = any(_is_breakpoint(part) for part in content)
             found = [self._user_block(part, "tool result") for part in content]
             blocks = [block for block in found if block is not None]
             if message.is_error:
@@ -237,11 +243,15 @@ class Conversation:
         slots: list[Slot] = []
         for part in message.content:
             block = self._assistant_block(part)
-            if block is not None:
-                blocks.append(block)
-                if block["type"] not in _THINKING:
-                    is_text = isinstance(part, TextPart) and not part.text.isspace()
-                    slots.append(Slot(block, "message", is_text, is_text and _is_breakpoint(part)))
+            if block is None:
+                continue
+            blocks.append(block)
+            if block["type"] in _THINKING:
+                continue
+            if isinstance(part, TextPart) and not part.text.isspace():
+                slots.append(Slot(block, "message", text=True, explicit=part.cache_breakpoint))
+            else:
+                slots.append(Slot(block, "message"))
         if message.stop_reason != "pause":
             self._drop_last_thinking(blocks)
         self.slots += slots
@@ -289,10 +299,10 @@ class Conversation:
         if part.kind == "custom":
             arguments = {"input": part.raw_arguments}
             self.note("the text of a custom tool call is sent as its argument `input`")
-        block: JsonDict = {"type": "tool_use", "id": self._rules.call_id(part.id), "name": name}
-        block["input"] = dict(arguments)
-        if not self._is_foreign(part.origin):
-            block.update(part.provider_data or {})
+        id = self._ids[part.id] = self._rules.call_id(part.id)
+        block: JsonDict = {"type": "tool_use", "id": id, "name": name, "input": dict(arguments)}
+        if part.provider_data and not self._is_foreign(part.origin):
+            block.update(part.provider_data)
         return block
 
     def _reasoning(self, part: ReasoningPart) -> JsonDict | None:
@@ -328,7 +338,7 @@ _DOCUMENTS = frozenset(
 
 def text_block(text: str) -> JsonDict | None:
     """A text block; None for blank text, which the server refuses."""
-    return {"type": "text", "text": text} if text.strip() else None
+    return None if not text or text.isspace() else {"type": "text", "text": text}
 
 
 def _is_breakpoint(part: Part) -> bool:

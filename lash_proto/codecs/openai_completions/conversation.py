@@ -48,6 +48,8 @@ PICTURE_PLACEHOLDER: Final = "(see attached image)"
 PICTURES_FOLLOW: Final = "Attached image(s) from tool result:"
 BRIDGE: Final = "I have processed the tool results."
 
+_PLAIN: Final[frozenset[type]] = frozenset({TextPart, ToolCallPart})
+
 
 @define
 class Conversation:
@@ -145,19 +147,46 @@ class Conversation:
         return origin is not None and origin.is_native(self.target.provider, self.target.api, self.target.model or "")
 
     def _add_assistant(self, message: AssistantMessage) -> None:
-        parts = [part for part in message.content if self._is_kept(part)]
-        if not self.parts.in_lists and any(isinstance(part, TextPart) and part.cache_breakpoint for part in parts):
-            self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
-        encoded: JsonDict = {"role": "assistant", "content": self._assistant_content(parts)}
-        refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
-        if refusal:
-            encoded["refusal"] = refusal
-        encoded |= self._reasoning(parts)
-        calls = [self._call(part) for part in parts if isinstance(part, ToolCallPart)]
+        parts = message.content
+        # Nearly all messages are text and calls. These can always be said again, and no other part is to be looked for.
+        plain = _PLAIN.issuperset(map(type, parts))
+        if not plain:
+            parts = tuple([part for part in parts if self._is_kept(part)])
+        texts: list[str] = []
+        calls: list[JsonDict] = []
+        self._open.clear()
+        for part in parts:
+            if isinstance(part, ToolCallPart):
+                calls.append(self._call(part))
+            elif isinstance(part, TextPart):
+                texts.append(part.text)
+                if part.cache_breakpoint and not self.parts.in_lists:
+                    self.parts.note("a cache breakpoint in an assistant message has no place: its content is a string")
+        simple = plain and not self.parts.in_lists
+        content = "".join(texts) or None if simple else self._assistant_content(parts)
+        encoded: JsonDict = {"role": "assistant", "content": content}
+        if not plain:
+            refusal = "".join([part.text for part in parts if isinstance(part, RefusalPart)])
+            if refusal:
+                encoded["refusal"] = refusal
+            encoded |= self._reasoning(parts)
         if calls:
             encoded["tool_calls"] = calls
             self.has_calls = True
-        self._open = {call["id"] for call in calls}
+        if not plain:
+            self._add_media(encoded, parts)
+        if content is None:
+            said = calls or "refusal" in encoded or "audio" in encoded
+            if self.compat.content_required or not said:
+                encoded["content"] = ""
+        if not content and len(encoded) == 2:
+            self.parts.note("an assistant message without content was left out")
+            return
+        if self.compat.reasoning_content_required:
+            encoded.setdefault("reasoning_content", self.compat.reasoning_filler)
+        self.messages.append(encoded)
+
+    def _add_media(self, encoded: JsonDict, parts: tuple[Part, ...]) -> None:
         for part in parts:
             if isinstance(part, AudioPart) and part.id and self._is_native(part.origin):
                 encoded["audio"] = {"id": part.id}
@@ -165,15 +194,6 @@ class Conversation:
                 encoded.setdefault("images", []).append({"type": "image_url", "image_url": {"url": _picture_url(part)}})
             elif isinstance(part, OpaquePart) and part.type == "file":
                 encoded.setdefault("annotations", []).append(dict(part.data))
-        said = [key for key in ("refusal", "tool_calls", "audio") if key in encoded]
-        if encoded["content"] is None and (self.compat.content_required or not said):
-            encoded["content"] = ""
-        if encoded == {"role": "assistant", "content": ""}:
-            self.parts.note("an assistant message without content was left out")
-            return
-        if self.compat.reasoning_content_required:
-            encoded.setdefault("reasoning_content", self.compat.reasoning_filler)
-        self.messages.append(encoded)
 
     def _is_kept(self, part: Part) -> bool:
         """Whether a part of an assistant message can be said again; what cannot is noted."""
@@ -189,7 +209,7 @@ class Conversation:
             return False
         raise UnsupportedRequest(f"a {type(part).__name__} in an assistant message", "the dialect has no place for it")
 
-    def _assistant_content(self, parts: list[Part]) -> str | list[JsonDict] | None:
+    def _assistant_content(self, parts: tuple[Part, ...]) -> str | list[JsonDict] | None:
         thoughts = self._thoughts(parts)
         if not (self.parts.in_lists or thoughts or any(_lives_in_content(part) for part in parts)):
             return "".join([self._content_text(part) for part in parts]) or None
@@ -197,7 +217,7 @@ class Conversation:
         content += [p for part in parts if (p := self._content_part(part)) is not None]
         return content or None
 
-    def _thoughts(self, parts: list[Part]) -> list[str]:
+    def _thoughts(self, parts: tuple[Part, ...]) -> list[str]:
         """The reasoning that goes back as text."""
         if not (self.compat.reasoning_as_text and self.compat.replay_reasoning):
             return []
@@ -221,7 +241,7 @@ class Conversation:
         breakpoint = isinstance(part, TextPart) and part.cache_breakpoint and self.parts.in_lists
         return self.parts.text(TextPart(self._content_text(part), breakpoint), "assistant")
 
-    def _reasoning(self, parts: list[Part]) -> JsonDict:
+    def _reasoning(self, parts: tuple[Part, ...]) -> JsonDict:
         texts: list[tuple[str, Mapping[str, Any]]] = []
         for part in parts:
             if isinstance(part, ReasoningPart):
@@ -235,6 +255,7 @@ class Conversation:
     def _call(self, part: ToolCallPart) -> JsonDict:
         native = self._is_native(part.origin)
         id = self._ids[part.id] = self._wire_id(part.id, native=native)
+        self._open.add(id)
         self._names[part.id] = part.name
         name = self._rules.tool_name(part.name)
         if name != part.name:  # models make up names, and servers then refuse to hear them again

@@ -39,11 +39,11 @@ class PartEncoder:
     retention: CacheRetention
     notes: list[str]
     slots: list[Slot] = field(factory=list[Slot], init=False)
+    in_lists: bool = field(init=False)
+    """Whether content is always a list, so that a marker finds a part to stand on and turns no string into one."""
 
-    @property
-    def in_lists(self) -> bool:
-        """Whether content is always a list, so that a marker finds a part to stand on and turns no string into one."""
-        return self.compat.cache_marks in ("anthropic", "gemini")
+    def __attrs_post_init__(self) -> None:
+        self.in_lists = self.compat.cache_marks in ("anthropic", "gemini")
 
     def user_part(self, part: Part) -> list[JsonDict]:
         """A part of a user's message: nothing for a text of nothing, and a document after its context."""

@@ -89,7 +89,7 @@ def encode(codec: OpenAIResponses, request: LlmRequest, spec: ModelSpec, stream:
     if instructions is not None:
         body["instructions"] = instructions
     for number, message in enumerate(request.messages):
-        items.add(message, f"messages[{number}]")
+        items.add(message, number)
     items.write_marks(options.get("extra_body"))
     body["input"] = items.items
     _tools(request, compat, body, notes)

@@ -75,14 +75,14 @@ class InputItems:
         content = system if isinstance(system, str) else [self._text(part) for part in system]
         self.items.append({"role": role, "content": content})
 
-    def add(self, message: Message, place: str) -> None:
-        """One more message. Raises UnsupportedRequest for a part that the dialect lacks; `place` is its name there."""
+    def add(self, message: Message, number: int) -> None:
+        """One more message. Raises UnsupportedRequest for a part that the dialect lacks; `number` is the message's."""
         if isinstance(message, UserMessage):
-            self._user(message, place)
+            self._user(message, f"messages[{number}]")
         elif isinstance(message, AssistantMessage):
-            self._assistant(message, place)
+            self._assistant(message, number)
         elif isinstance(message, ToolResultMessage):
-            self._result(message, place)
+            self._result(message, number)
 
     def write_marks(self, extra_body: Mapping[str, Any] | None) -> None:
         """Mark the parts that end a cached prefix, by the rules of `lash_proto.cache`."""
@@ -129,15 +129,14 @@ class InputItems:
         if content:
             self.items.append({"role": "user", "content": content})
 
-    def _result(self, message: ToolResultMessage, place: str) -> None:
-        id, kind, caller = self._calls.get(
-            message.tool_call_id, (self._rules.call_id(message.tool_call_id), "function", None)
-        )
+    def _result(self, message: ToolResultMessage, place: int) -> None:
+        known = self._calls.get(message.tool_call_id)
+        id, kind, caller = known or (self._rules.call_id(message.tool_call_id), "function", None)
         output: Any = message.content
         if not isinstance(output, str):
             content: list[JsonDict] = []
             for number, part in enumerate(message.content):
-                content += self._content(cast("Part", part), f"{place}.content[{number}]")
+                content += self._content(cast("Part", part), f"messages[{place}].content[{number}]")
             output = content or ""
         if message.is_error:
             self._note("Responses has no mark for a tool result that is an error: only its text was sent")
@@ -222,7 +221,7 @@ class InputItems:
 
     # --- what the model said ---------------------------------------------------------------------------------------
 
-    def _assistant(self, message: AssistantMessage, place: str) -> None:
+    def _assistant(self, message: AssistantMessage, place: int) -> None:
         self._begun = len(self.items)
         bare = False  # ids may not be sent: the reasoning they belong to is not
         for number, part in enumerate(message.content):
@@ -234,18 +233,19 @@ class InputItems:
                     bare = bare or self._is_native(part.origin)
                     self._note("reasoning that is not this provider's and model's own, or not encrypted, was left out")
             elif isinstance(part, TextPart):
-                self._said(part, {"type": "output_text", "annotations": list(part.citations)}, part.phase, bare)
+                self._said(part, part.phase, bare)
             elif isinstance(part, RefusalPart):
-                self._said(part, {"type": "refusal"}, get_str(part.provider_data, "phase"), bare)
+                self._said(part, get_str(part.provider_data, "phase"), bare)
             elif isinstance(part, ToolCallPart):
                 self._call(part, bare)
             elif isinstance(part, OpaquePart):
-                self._opaque(part, place)
+                self._opaque(part, f"messages[{place}]")
             elif self._is_foreign(part.origin):
-                self._note(f"a {type(part).__name__} in {place} was left out: Responses has none in what a model said")
+                what = f"a {type(part).__name__} in messages[{place}]"
+                self._note(f"{what} was left out: Responses has none in what a model said")
             else:
                 rule = "an assistant message holds text, reasoning, refusals and calls"
-                raise UnsupportedRequest(f"{type(part).__name__} in {place}.content[{number}]", rule)
+                raise UnsupportedRequest(f"{type(part).__name__} in messages[{place}].content[{number}]", rule)
         while self._last().get("type") == "reasoning":
             self.items.pop()
             self._note("reasoning that led to nothing was left out")
@@ -259,13 +259,12 @@ class InputItems:
             return None
         return {**_without_nulls(data), "type": "reasoning", "summary": get_list(dict(data), "summary")}
 
-    def _said(self, part: TextPart | RefusalPart, content: JsonDict, phase: str | None, bare: bool) -> None:
-        data: Mapping[str, Any] = part.provider_data or {}
-        id = get_str(dict(data), "id")
-        native = self._is_native(part.origin)
+    def _said(self, part: TextPart | RefusalPart, phase: str | None, bare: bool) -> None:
+        data: Mapping[str, Any] = (part.provider_data or {}) if self._is_native(part.origin) else {}
+        id = get_str(dict(data), "id") if data else None
         if isinstance(part, TextPart) and part.cache_breakpoint and self.marks:
             self._note("Responses takes no cache breakpoint in what a model said")
-        if not native or id is None or bare:
+        if id is None or bare:
             if part.text:
                 item: JsonDict = {"role": "assistant", "content": part.text}
                 if phase and not self._is_foreign(part.origin):
@@ -273,7 +272,10 @@ class InputItems:
                 self.items.append(item)
             return
         said = get_str(dict(data), "text")
-        content["text" if content["type"] == "output_text" else "refusal"] = part.text if said is None else said
+        said = part.text if said is None else said
+        content: JsonDict = {"type": "refusal", "refusal": said}
+        if isinstance(part, TextPart):
+            content = {"type": "output_text", "annotations": list(part.citations), "text": said}
         last = self._last()
         if data.get("part") and last.get("type") == "message" and last.get("id") == id:
             last["content"].append(content)
@@ -294,7 +296,7 @@ class InputItems:
         name = self._rules.tool_name(part.name)
         if name != part.name:  # models make up names, and OpenAI then refuses to hear them again
             self._note(f"the tool {part.name!r} of an earlier call is called {name!r} here: {_RULE}")
-        kept = dict(part.provider_data or {}) if native else {}
+        kept: JsonDict = {**part.provider_data} if native and part.provider_data else {}
         if bare:
             kept.pop("id", None)
         kind = part.kind if native or self.compat.custom_tools else "function"
@@ -307,7 +309,7 @@ class InputItems:
             if part.arguments_error is not None:
                 self._note(f"arguments of {name!r} that are no JSON object went back as an empty one")
             item = {"type": "function_call", "call_id": id, "name": name, "arguments": arguments_text(part)}
-        self.items.append({**kept, **item})
+        self.items.append({**kept, **item} if kept else item)
 
     def _opaque(self, part: OpaquePart, place: str) -> None:
         if self._is_foreign(part.origin):
