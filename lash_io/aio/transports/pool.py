@@ -29,7 +29,7 @@ from lash_proto.effects import CallHttp
 from lash_proto.happenings import BodyEnded, Connected, Failed
 from lash_proto.http1 import Origin
 
-from ...flights import News, unreached
+from ...flights import News, is_due, unreached
 from ...httpcore_calls import Body, alpn, failure, may_renew, needs, peer_of, proxy_of, request_of, secured_proxy
 from ...tls import LazyContext
 from ...world import CLOCK, Clock
@@ -122,10 +122,18 @@ class Patience:
     clock: Clock
     until: float | None = None
     interrupted: bool = False
+    since: float | None = None
+    """When it first read for the happening that is waited for."""
     _scope: anyio.CancelScope | None = None
 
     async def read(self, connection: Connection) -> bytes | None:
         """What has come; None: nothing in time, or someone interrupted."""
+        if self.until is not None:
+            now = self.clock.now()
+            if self.since is None:
+                self.since = now
+            elif now >= self.until and is_due(self.until, now, self.since, False):
+                return None  # a flood of what says nothing: httpcore reads on for as long as there is something
         data = None if self.interrupted else await connection.read(self.until)
         if data is None:
             self.interrupted = False
@@ -240,9 +248,11 @@ class HttpcoreFlight:
     async def receive(self, until: float | None) -> News | None:
         """The next happening; None where the clock passed `until`, and once where someone interrupted."""
         if self._body is not None and (waiting := self._body.waiting()) is not None:
+            if type(waiting) is Failed:
+                self.close()
             return waiting
         if self.bounded:
-            self._patience.until = until
+            self._patience.until, self._patience.since = until, None
         step, self._paused = self._paused or Pausing(self._next()), None
         try:
             happening = await step.go_on()
