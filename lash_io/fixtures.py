@@ -91,19 +91,22 @@ class Recorder:
     def __init__(self, directory: str | Path) -> None:
         self._directory = Path(directory)
         self._lock = threading.Lock()
+        self._number = 0
 
     def folder(self) -> Path:
         """A new folder."""
         with self._lock:
             self._directory.mkdir(parents=True, exist_ok=True)
-            number = 1 + sum(1 for _ in self._directory.iterdir())
+            if not self._number:
+                self._number = sum(1 for _ in self._directory.iterdir())
             while True:
-                folder = self._directory / f"{number:04}"
+                self._number += 1
+                folder = self._directory / f"{self._number:04}"
                 try:
                     folder.mkdir()
                     return folder
                 except FileExistsError:
-                    number += 1
+                    pass
 
 
 class Recording:

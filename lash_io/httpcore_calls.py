@@ -67,13 +67,16 @@ def proxy_of(url: str) -> httpcore.Proxy:
     """A proxy by its URL; a user name and password in it are sent to the proxy alone."""
     import httpcore
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
+    except ValueError:  # whose message may quote a password
+        parts, port = urlsplit(""), 0
     if parts.scheme not in ("http", "https", "socks5", "socks5h") or not parts.hostname:
         raise LocalProtocolError("the proxy's URL is none: write it as http://host:port, https:// or socks5://")
     if parts.scheme.startswith("socks"):
         needs("socksio", "socks", "a SOCKS proxy")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     return httpcore.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
 

@@ -279,8 +279,13 @@ class Exchange:
         return Bare(self.auth, self.route) if self.handle is None else self.handle
 
     def _renew(self, now: float, *, refused: bool = False) -> list[Any]:
-        renewal = self._renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
-        return self._pass_on(renewal, renewal.start(now), now)
+        renewal = Renewal(self._handle(), refused, self.hooks, self.seed, self.ids)
+        outputs = renewal.start(now)
+        if outputs == [Done(Renewed(self._handle()))] and not refused:  # nothing to do: what is wrong may yet be raised
+            self._check_credentials()
+            return self._begin(now)
+        self._renewal = renewal
+        return self._pass_on(renewal, outputs, now)
 
     def _renewing(self, happening: Happening, now: float) -> list[Any]:
         renewal = self._renewal
@@ -643,11 +648,11 @@ class Exchange:
 
     def _without_keys(self, failure: Failure) -> Failure:
         """Some servers say a refused key back, and not every key has a shape that `redact_text` knows."""
-        extra: Mapping[str, Any] = self.request.options.get("extra_headers") or {}
-        with suppress(MissingCredential):
-            extra = {**extra, **dict(self._credentials())}
-        values = list(extra.values())
-        words = [word for value in values if isinstance(value, Secret) for word in value.reveal().split()]
+        try:
+            headers = self._all_headers()
+        except MissingCredential:
+            headers = merge_headers(self.request.options.get("extra_headers") or {})
+        words = [word for _, value in headers if isinstance(value, Secret) for word in value.reveal().split()]
         keys = [word for word in words if len(word) >= _SHORTEST_KEY]
         return evolve(failure, message=redact_text(failure.message, keys), raw=redact_json(failure.raw, keys))
 

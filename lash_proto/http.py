@@ -49,31 +49,35 @@ class ResponseHead:
     headers: tuple[tuple[str, str], ...]
 
 
+CREDENTIAL_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key"}
+)
+"""Headers that hold a credential, whoever wrote them."""
+
+
+def has_credential(headers: HeaderItems) -> bool:
+    """Whether one of these headers, as `merge_headers` gives them, holds a credential."""
+    return any(isinstance(value, Secret) for _, value in headers)
+
+
 def merge_headers(
     *layers: Mapping[str, str | Secret | None] | Iterable[tuple[str, str | Secret | None]],
 ) -> HeaderItems:
-    """Later layers replace earlier ones, without regard to case; None removes. Raises LocalProtocolError."""
+    """Later layers replace earlier ones, without regard to case; None removes. Raises LocalProtocolError.
+
+    A credential that is plain text, because a caller wrote the header himself, is a Secret from here on.
+    """
     merged: dict[str, str | Secret] = {}
     for layer in layers:
         items = cast("Mapping[str, str | Secret | None]", layer).items() if isinstance(layer, Mapping) else layer
         for name, value in items:
             check_header(name, value)
+            name = name.lower()
             if value is None:
-                merged.pop(name.lower(), None)
+                merged.pop(name, None)
             else:
-                merged[name.lower()] = value
+                merged[name] = Secret(value) if name in CREDENTIAL_HEADERS and isinstance(value, str) else value
     return tuple(merged.items())
-
-
-CREDENTIAL_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key"}
-)
-"""Headers that hold a credential even where their value is no Secret, because the caller wrote them himself."""
-
-
-def has_credential(headers: HeaderItems) -> bool:
-    """Whether one of these headers, their names in lower case, holds a credential."""
-    return any(isinstance(value, Secret) or name in CREDENTIAL_HEADERS for name, value in headers)
 
 
 def check_header(name: str, value: str | Secret | None) -> None:

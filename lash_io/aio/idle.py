@@ -1,15 +1,21 @@
-"""Connections that wait for another request, by event loop: none can be used in another loop than its own."""
+"""Connections that wait for another request, by event loop: none can be used in another loop than its own.
+
+A loop that ends finishes its asynchronous generators first, which is the last moment for its connections. So there is
+one such generator a loop, held here and not by what it looks after: trio complains of one that is lost before its end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
 from lash_proto.http1 import Origin
 
-from .loops import background, current_loop, poster
+from .loops import current_loop, poster
 
 __all__ = ["Idle"]
 
@@ -20,9 +26,9 @@ LIMIT = 100
 
 
 class Idle(Generic[C]):
-    """The idle connections of one transport. `drop` closes one of them, and does so even where it cannot wait."""
+    """The idle connections of one transport. `drop` closes one of them, in its own loop, and does not wait."""
 
-    def __init__(self, drop: Callable[[C], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, drop: Callable[[C], object]) -> None:
         self._drop = drop
         self._loops: dict[Any, _Kept[C]] = {}
 
@@ -37,38 +43,37 @@ class Idle(Generic[C]):
         loop = current_loop()
         here = self._loops.get(loop)
         if here is None:
-            for other in [other for other in self._loops if getattr(other, "is_closed", bool)()]:
+            for other in [other for other in self._loops if _is_closed(other)]:
                 del self._loops[other]  # closed without finishing its generators
             here = self._loops[loop] = _Kept(poster())
-            here.guard = self._until_the_end(loop)
-            _begin(here.guard)
+            _watch(loop, self)
         kept = here.origins.setdefault(origin, [])
         kept.append(connection)
         if len(kept) > LIMIT:
-            oldest = kept.pop(0)
-            background(lambda: self._drop(oldest))
+            self._drop(kept.pop(0))
+
+    def abandon(self) -> bool:
+        """Drop them all, each in its own loop, without waiting; whether there were any. From anywhere."""
+        found = False
+        for held in list(self._loops.values()):
+            for connection in held.empty():
+                found = True
+                held.post(partial(self._drop, connection))
+        return found
+
+    def __del__(self) -> None:
+        self.abandon()
 
     async def close(self) -> None:
-        """Drop them all, each in its own loop."""
-        here = current_loop()
-        for loop, held in list(self._loops.items()):
-            origins, held.origins = held.origins, {}
-            if loop is here:
-                await self._drop_all(origins)
-            else:
-                held.post(lambda origins=origins: background(lambda: self._drop_all(origins)))  # type: ignore[misc]
+        """Drop them all: those of this loop now, those of others as soon as these go on."""
+        self.leave(current_loop())
+        self.abandon()
 
-    async def _drop_all(self, origins: dict[Origin, list[C]]) -> None:
-        for connections in origins.values():
-            for connection in connections:
-                await self._drop(connection)
-
-    async def _until_the_end(self, loop: Any) -> AsyncGenerator[None]:
-        """A loop that ends finishes its asynchronous generators first: the last moment for its connections."""
-        try:
-            yield
-        finally:
-            await self._drop_all(self._loops.pop(loop).origins)
+    def leave(self, loop: Any) -> None:
+        """Drop those of the loop that runs, now."""
+        held = self._loops.pop(loop, None)
+        for connection in () if held is None else held.empty():
+            self._drop(connection)
 
 
 @define(eq=False)
@@ -77,12 +82,37 @@ class _Kept(Generic[C]):
 
     post: Callable[[Callable[[], object]], None]
     origins: dict[Origin, list[C]] = field(factory=dict)
-    guard: AsyncGenerator[None] | None = None
+
+    def empty(self) -> list[C]:
+        origins, self.origins = self.origins, {}
+        return [connection for kept in origins.values() for connection in kept]
 
 
-def _begin(generator: AsyncGenerator[None]) -> None:
-    """To its first yield, which it reaches without waiting; the loop gets to know of it here."""
+_watched: dict[Any, tuple[weakref.WeakSet[Idle[Any]], AsyncGenerator[None]]] = {}
+
+
+def _watch(loop: Any, idle: Idle[Any]) -> None:
+    """Have what is idle leave the loop when that ends."""
+    if loop not in _watched:
+        for other in [other for other in _watched if _is_closed(other)]:
+            del _watched[other]
+        generator = _until_the_end(loop)
+        _watched[loop] = weakref.WeakSet(), generator
+        try:
+            generator.__anext__().send(None)  # to its first yield, without waiting; the loop gets to know of it here
+        except StopIteration:
+            pass
+    _watched[loop][0].add(idle)
+
+
+async def _until_the_end(loop: Any) -> AsyncGenerator[None]:
     try:
-        generator.__anext__().send(None)
-    except StopIteration:
-        pass
+        yield
+    finally:
+        idles, _ = _watched.pop(loop)
+        for idle in list(idles):
+            idle.leave(loop)
+
+
+def _is_closed(loop: Any) -> bool:
+    return bool(getattr(loop, "is_closed", bool)())

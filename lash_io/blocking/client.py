@@ -19,13 +19,13 @@ from lash_proto.values import Secret
 from ..calls import Asked, Call, Calls, OnPayload, OnResponse
 from ..cancel import CancelToken
 from ..choice import refuse_settings
-from ..log import log_attempts
+from ..log import log_attempts, warn_unclosed
 from ..pictures import PicturePrompt
 from ..requests import Prompt
 from ..tls import ClientCert, File
 from ..world import CLOCK, Clock
 from .driver import Run, Transport, performers
-from .transports.default import default_transport
+from .transports.default import DefaultTransport, default_transport
 from .transports.limited import LimitedTransport
 
 __all__ = ["Client", "Stream"]
@@ -65,9 +65,9 @@ class Client:
         cert: ClientCert | None = None,
         clock: Clock = CLOCK,
     ) -> None:
+        self._owned: DefaultTransport | None = None
         self._calls = Calls.of(provider, model, api_key, options, raise_errors, on_payload, on_response, limits)
         self._clock = clock
-        self._owned: Transport | None = None
         settings = {
             "proxy": proxy,
             "http2": http2,
@@ -77,7 +77,8 @@ class Client:
             "cert": cert,
         }
         if transport is None:
-            transport = self._owned = default_transport(self.provider, clock=clock, **settings)
+            transport = default_transport(self.provider, clock=clock, **settings)
+            self._owned = transport if isinstance(transport, DefaultTransport) else None
         else:
             refuse_settings("transport", settings)
         if limits is not None:
@@ -175,6 +176,10 @@ class Client:
         """Drop the idle connections. Twice does no harm."""
         if self._owned is not None:
             self._owned.close()
+
+    def __del__(self) -> None:
+        if self._owned is not None and self._owned.abandon():
+            warn_unclosed(self)
 
     def __enter__(self) -> Self:
         return self

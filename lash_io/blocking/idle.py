@@ -20,7 +20,7 @@ LIMIT = 100
 class Idle(Generic[C]):
     """The idle connections of one transport. `drop` closes one of them."""
 
-    def __init__(self, drop: Callable[[C], None]) -> None:
+    def __init__(self, drop: Callable[[C], object]) -> None:
         self._drop = drop
         self._lock = threading.Lock()
         self._origins: dict[Origin, list[C]] = {}
@@ -43,13 +43,18 @@ class Idle(Generic[C]):
         if oldest is not None:
             self._drop(oldest)
 
-    def __del__(self) -> None:
-        self.close()  # a client that nobody closed gives back its sockets without a warning
-
-    def close(self) -> None:
-        """Drop them all."""
+    def abandon(self) -> bool:
+        """Drop them all; whether there were any."""
         with self._lock:
             kept, self._origins = self._origins, {}
         for connections in kept.values():
             for connection in connections:
                 self._drop(connection)
+        return any(kept.values())
+
+    def __del__(self) -> None:
+        self.abandon()
+
+    def close(self) -> None:
+        """Drop them all."""
+        self.abandon()

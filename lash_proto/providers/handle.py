@@ -16,7 +16,7 @@ from ..codec import Auth, Readiness, Route
 from ..codecs import CODECS
 from ..errors import MissingCredential, UnsupportedRequest
 from ..exchange import Exchange
-from ..http import HeaderItems
+from ..http import CREDENTIAL_HEADERS, HeaderItems
 from ..machine import Ids
 from ..messages import ImageRequest, LlmRequest, ProviderOptions
 from ..models import ModelSpec
@@ -31,7 +31,7 @@ C = TypeVar("C", bound=Value)
 class ProviderSpec(Value):
     """The JSON form of a handle: its kind and what its factory was given, less the credential.
 
-    Headers in `options` that hold a Secret are left out.
+    Headers in `options` that hold a Secret or another credential are left out.
     """
 
     tag: ClassVar = ("type", "provider")
@@ -98,6 +98,10 @@ def _said(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if value is not None}
 
 
+def _is_secret(name: str, value: Any) -> bool:
+    return isinstance(value, Secret) or (value is not None and name.lower() in CREDENTIAL_HEADERS)
+
+
 def _options(options: ProviderOptions | None) -> ProviderOptions:
     return ProviderOptions() if options is None else options
 
@@ -129,8 +133,8 @@ class ProviderHandle:
         """The JSON form of this handle; `from_spec` makes the handle again."""
         options = self.options
         headers: Mapping[str, Any] = options.get("extra_headers") or {}
-        if any(isinstance(value, Secret) for value in headers.values()):
-            plain = {name: value for name, value in headers.items() if not isinstance(value, Secret)}
+        plain = {name: value for name, value in headers.items() if not _is_secret(name, value)}
+        if len(plain) < len(headers):
             options = evolve(options, extra_headers=plain or UNSET)
         return ProviderSpec(self.kind, self.state, None if options == type(options)() else options)
 
@@ -283,8 +287,8 @@ def check_base_url(kind: str, base_url: str) -> str:
     try:
         parts = urlsplit(base_url)
         port = parts.port  # raises where it is none
-    except ValueError as error:
-        raise ValueError(f"{kind}: base_url is no URL ({error})") from None
+    except ValueError:  # whose message may quote what was meant as a password
+        raise ValueError(f"{kind}: base_url is no URL: its host or port cannot be read") from None
     if parts.username or parts.password:
         raise ValueError(f"{kind}: base_url holds a user name or password; give a key as api_key instead")
     if "?" in base_url or "#" in base_url:  # where a key may stand, so it is not shown

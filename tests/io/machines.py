@@ -34,6 +34,7 @@ class OneCall:
     deadline: float | None = None
     body: bytes = b""
     told: bool = False
+    patience: float | None = None
     began: threading.Event = field(factory=threading.Event)
     wake_at: float | None = field(default=None, init=False)
     _received: bytearray = field(factory=bytearray, init=False)
@@ -41,7 +42,7 @@ class OneCall:
     def start(self, now: float) -> list[Any]:
         if self.deadline is not None:
             self.wake_at = now + self.deadline
-        return [CallHttp(1, "POST", self.url, (("accept", "*/*"),), self.body)]
+        return [CallHttp(1, "POST", self.url, (("accept", "*/*"),), self.body, self.patience)]
 
     def receive(self, happening: Any, now: float) -> list[Any]:
         match happening:

@@ -19,7 +19,7 @@ import anyio.to_thread
 import pytest
 
 from lash_io import AsyncClient, CancelToken
-from lash_proto import APITimeoutError, LlmResponse, ProviderOptions
+from lash_proto import APITimeoutError, LlmResponse, ProviderOptions, TextDelta
 from lash_proto.providers import anthropic
 from tests.io.loopback import PATIENCE, Peer, Server, until_hung_up
 from tests.io.test_client import HALF
@@ -29,8 +29,8 @@ from tests.io.worlds import WORLDS, World, twin
 TRANSPORTS = ("StreamTransport", "HttpcoreTransport")
 MOMENTS = ("look-up", "connect", "tls", "head", "body", "backoff")
 SETTLE = 0.05
-"""Seconds for what a test cannot see: that a call waits, where no server hears of it; that Python blocks, which looks for
-signals before that and not in the moment between."""
+"""Seconds for what a test cannot see: that a call waits where no server hears of it; that Python blocks, which looks
+for signals before that and not in the moment between."""
 
 
 class Moment:
@@ -80,7 +80,7 @@ class Moment:
         self._serve(stack, [self._reach, until_hung_up])
 
     def _body(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._serve(stack, [HALF, self._reach, until_hung_up])
+        self._serve(stack, [HALF, until_hung_up])  # reached is what the reader has heard
 
     def _backoff(self, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
         broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -130,12 +130,13 @@ def settings(world: str, transport: str) -> dict[str, Any]:
     return {"model": "m", "options": options, "transport": getattr(twin(world).transports, transport)()}
 
 
-async def read(client: Any, responses: list[LlmResponse], **how: Any) -> None:
+async def read(client: Any, moment: Moment, responses: list[LlmResponse], **how: Any) -> None:
     stream = client.stream("Hi", **how)
     try:
         async with stream:
-            async for _ in stream:
-                pass
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    moment.reached.set()
     finally:
         responses.append(stream.response)
 
@@ -162,7 +163,7 @@ def test_a_token_ends_it(world: str, transport: str, moment: Moment) -> None:
     canceller = threading.Thread(target=cancel)
     canceller.start()
     handle = anthropic("k", base_url=moment.url)
-    World(world)(lambda client: read(client, responses, cancel=token), handle, **settings(world, transport))
+    World(world)(lambda client: read(client, moment, responses, cancel=token), handle, **settings(world, transport))
     canceller.join()
     moment.check()
     ended(responses, moment)
@@ -183,7 +184,7 @@ def test_the_callers_task_ends_it(backend: str, transport: str, moment: Moment) 
                         scope.cancel()
 
                     group.start_soon(cancel)
-                    await read(client, responses)
+                    await read(client, moment, responses)
             await made["transport"].close()
             return scope.cancelled_caught
 
@@ -206,7 +207,7 @@ def test_control_c_ends_it(world: str, transport: str, moment: Moment) -> None:
     try:
         with pytest.raises(KeyboardInterrupt):
             World(world)(
-                lambda client: read(client, responses),
+                lambda client: read(client, moment, responses),
                 anthropic("k", base_url=moment.url),
                 **settings(world, transport),
             )
@@ -224,7 +225,7 @@ def test_the_calls_deadline_ends_it(world: str, transport: str, moment: Moment) 
     responses: list[LlmResponse] = []
     with pytest.raises(APITimeoutError, match="longer than its total_timeout"):
         World(world)(
-            lambda client: read(client, responses, total_timeout=0.2),
+            lambda client: read(client, moment, responses, total_timeout=0.2),
             anthropic("k", base_url=moment.url),
             **settings(world, transport),
         )

@@ -109,10 +109,15 @@ def test_a_proxys_credentials_go_to_the_proxy() -> None:
     assert (bytes(proxy.url), proxy.auth) == (b"http://proxy.example:3128/", (b"user", b"p@ss"))
 
 
-@pytest.mark.parametrize("url", ["proxy:3128", "ftp://proxy", "http://"])
+@pytest.mark.parametrize("url", ["proxy:3128", "ftp://proxy", "http://", "http://user:s3/cret@h:1", "http://h:s3cret"])
 def test_a_proxy_url_that_is_none_is_a_mistake(url: str) -> None:
-    with pytest.raises(LocalProtocolError, match="proxy's URL is none"):
+    with pytest.raises(LocalProtocolError, match="proxy's URL is none") as caught:
         proxy_of(url)
+    assert "s3" not in str(caught.value)
+
+
+def test_a_proxys_password_is_not_printed() -> None:
+    assert "s3cret" not in repr(by("http://user:s3cret@proxy.example:3128"))
 
 
 @pytest.mark.parametrize("twin", ["blocking", "aio"])

@@ -9,14 +9,15 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 import lash_io.aio
 from lash_io import AsyncClient, CancelToken, Client
-from lash_io.blocking.transports import HttpcoreTransport
 from lash_proto import (
     APIConnectionError,
     AttemptReset,
@@ -38,7 +39,7 @@ from lash_proto.faux import Answer, FauxCall, FauxError, FauxProvider, FauxReply
 from lash_proto.messages import AudioPart
 from lash_proto.providers import anthropic, faux
 from tests.io.loopback import PATIENCE, Peer, Server, close, until_hung_up
-from tests.io.worlds import WORLDS, FakeClock, World
+from tests.io.worlds import WORLDS, FakeClock, World, twin
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -540,18 +541,58 @@ def test_leaving_httpcore_in_mid_body_leaves_nothing_to_warn_of(backend: str) ->
     assert told == []
 
 
-def test_a_client_that_nobody_closed_leaves_its_sockets_without_a_warning() -> None:
-    def call(url: str, **settings: Any) -> None:
-        Client(anthropic("k", base_url=url), model="m", **settings).complete("Hi")
+def test_a_client_that_nobody_closed_gives_back_its_sockets_and_warns_once(world: World) -> None:
+    """Whose transport was given has nothing to close."""
 
-    with Server([HELLO, until_hung_up], [HELLO, until_hung_up]) as server, warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        for settings in ({}, {"transport": HttpcoreTransport()}):
-            call(server.url, **settings)
+    def blocking(url: str, **settings: Any) -> None:
+        Client(anthropic("k", base_url=url), model="m", **settings).complete("Hi")
+        gc.collect()
+
+    async def aio(url: str, **settings: Any) -> None:
+        async def call() -> None:
+            await AsyncClient(anthropic("k", base_url=url), model="m", **settings).complete("Hi")
+
+        await call()
+        gc.collect()
+        await anyio.to_thread.run_sync(server.hung_up.wait, PATIENCE)  # while the loop goes on
+
+    for transport, warned in ((None, 1), ("StreamTransport", 0), ("HttpcoreTransport", 0)):
+        settings = {"transport": getattr(twin(world.name).transports, transport)()} if transport else {}
+        with Server([HELLO, until_hung_up]) as server, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            if world.name == "blocking":
+                blocking(server.url, **settings)
+            else:
+                anyio.run(partial(aio, server.url, **settings), backend=world.name)
             settings.clear()
             gc.collect()
             assert server.hung_up.wait(PATIENCE)
-            server.hung_up.clear()
+        assert [(each.category, "unclosed" in str(each.message)) for each in told] == [(ResourceWarning, True)] * warned
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_client_that_outlives_its_loop_unclosed_has_nothing_to_warn_of(backend: str) -> None:
+    async def call(client: AsyncClient) -> None:
+        await client.complete("Hi")
+
+    def run(url: str) -> None:
+        anyio.run(call, AsyncClient(anthropic("k", base_url=url), model="m"), backend=backend)
+
+    with Server([HELLO, until_hung_up]) as server, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run(server.url)
+        gc.collect()
+        assert server.hung_up.wait(PATIENCE)
+    assert told == []
+
+
+def test_a_client_that_could_not_be_made_leaves_in_silence() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for class_ in (Client, AsyncClient):
+            with pytest.raises(TypeError):
+                class_("anthropic:claude-opus-5", model="another")
+        gc.collect()
     assert told == []
 
 

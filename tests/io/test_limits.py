@@ -336,12 +336,12 @@ def test_one_client_in_one_event_loop_after_the_other() -> None:
         client = AsyncClient(anthropic("k", base_url=server.url), limits=Limits(max_concurrency=1), **ONCE)
 
         async def twice() -> list[str]:
+            said: list[str] = []
+
+            async def ask() -> None:
+                said.append(await hello(client))
+
             async with anyio.create_task_group() as group:
-                said: list[str] = []
-
-                async def ask() -> None:
-                    said.append(await hello(client))
-
                 group.start_soon(ask)
                 group.start_soon(ask)
             await client.close()

@@ -13,13 +13,13 @@ import pytest
 import trustme
 
 from lash_io.tls import trusting
-from lash_proto import APIConnectionError, ProviderOptions
+from lash_proto import APIConnectionError, InsecureRequest, ProviderOptions
 from lash_proto.providers import anthropic
 from tests.io.loopback import Peer, Server
 from tests.io.machines import OneCall
 from tests.io.test_client import HELLO
 from tests.io.test_transports import SIZED
-from tests.io.worlds import WORLDS, World, run_all
+from tests.io.worlds import WORLDS, World, run_all, twin
 
 ONCE = {"model": "m", "options": ProviderOptions(max_retries=0)}
 
@@ -145,6 +145,35 @@ def test_a_proxy_that_is_not_there_is_named(world: str) -> None:
     )
     assert (events, failed.kind) == ([], "connection")
     assert failed.message.startswith(f"no connection to {url.removeprefix('http://')}: ConnectionRefusedError")
+
+
+@pytest.mark.parametrize("transport", ["StreamTransport", "HttpcoreTransport"])
+def test_a_redirect_leads_nowhere(world: str, transport: str) -> None:
+    async def ask(client: Any) -> Any:
+        return (await client.complete("Hi.", raise_errors=False)).error
+
+    with Server([HELLO]) as other:
+        moved = f"HTTP/1.1 307 Moved\r\nLocation: {other.url}/v1/messages\r\nContent-Length: 0\r\n\r\n".encode()
+        with Server([moved]) as server:
+            made = getattr(twin(world).transports, transport)()
+            error = World(world)(ask, anthropic("k", base_url=server.url), transport=made, model="m")
+            if world == "blocking":
+                made.close()
+        assert error.message.startswith(f"HTTP 307: the server sends this call to {other.url}/v1/messages, and lash")
+        assert (len(server.requests), other.accepted) == (1, 0)
+
+
+def test_a_key_in_the_clear_is_refused_before_anything_is_sent(world: str) -> None:
+    async def complete(client: Any) -> None:
+        await client.complete("Hi.", raise_errors=False)
+
+    async def stream(client: Any) -> None:
+        async with client.stream("Hi."):
+            raise AssertionError("the block must not begin")
+
+    for scenario in (complete, stream):
+        with pytest.raises(InsecureRequest, match=r"to api\.example in the clear"):
+            World(world)(scenario, anthropic("k", base_url="http://api.example"), model="m")
 
 
 def test_settings_without_a_certificate_show_nothing_to_anybody() -> None:

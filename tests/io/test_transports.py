@@ -450,6 +450,32 @@ def test_a_forked_process_leaves_its_parents_connections_alone(monkeypatch: pyte
             connection.close()
 
 
+class Asked:
+    """A pool, blocking or not, that keeps what it is asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+
+    def handle_request(self, request: Any) -> Any:
+        self.requests.append(request)
+        raise httpcore.ReadTimeout("too long")
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return self.handle_request(request)
+
+    async def aclose(self) -> None:
+        """For the asynchronous worlds."""
+
+
+def test_a_pool_is_told_how_long_the_call_may_be_silent_and_its_timeout_is_one(world: str) -> None:
+    """Once, for a body that it reads whole: our deadlines, which move, end a call before that."""
+    pool = Asked()
+    call = OneCall("http://api.example", told=True, patience=600.0)
+    ((_, failed),) = run_all(world, lambda twin: twin.transports.HttpcoreTransport(pool=pool), [call])
+    assert pool.requests[0].extensions["timeout"] == {"connect": 10.0, "pool": 10.0, "read": 600.0, "write": 600.0}
+    assert (failed.kind, failed.message) == ("timeout", "no answer from api.example:80 within the time allowed")
+
+
 # --- proxies and HTTP/2 ----------------------------------------------------------------------------------------------
 
 

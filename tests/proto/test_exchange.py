@@ -116,6 +116,20 @@ def test_a_call_is_sent_with_everything_that_belongs_to_it() -> None:
     assert "k-1" not in repr(machine)
 
 
+@pytest.mark.parametrize(
+    ("options", "patience"),
+    [
+        ({}, 600),
+        ({"first_event_timeout": 900.0}, 900),
+        ({"reasoning_idle_timeout": 30.0, "first_event_timeout": 20.0, "idle_timeout": 10.0}, 30),
+        ({"idle_timeout": None}, None),
+    ],
+)
+def test_a_call_says_how_long_a_silence_is_borne_at_most(options: dict[str, Any], patience: float | None) -> None:
+    (effect,) = exchange(**options).start(START)
+    assert effect.patience == patience
+
+
 def test_lash_says_who_it_is() -> None:
     (effect,) = exchange().start(START)
     assert dict(effect.headers)["user-agent"] == f"lash/{__version__}"

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from lash_proto.codec import Route
 from lash_proto.effects import Abort, AskHost, CallHttp
-from lash_proto.errors import MissingCredential, UnsupportedRequest
+from lash_proto.errors import InsecureRequest, MissingCredential, UnsupportedRequest
 from lash_proto.exchange import ON_PAYLOAD, Exchange
 from lash_proto.failures import Failure, LocalProtocolError
 from lash_proto.happenings import BodyEnded, BodyReceived, Cancelled, Failed, HeadReceived, HostAnswered, Woke
@@ -432,6 +432,14 @@ def test_a_new_credential_that_carries_no_key_ends_the_call_unsent() -> None:
         exchange(SOON, hooks=(ON_RENEW,)), host=lambda effect: (0.0, Bare(ToyAuth(None, None), Route(URL, Tiny())))
     )
     assert (done.result.error, done.calls) == (Failure("authentication", "no token yet"), [])
+
+
+def test_a_token_is_not_sent_in_the_clear_whether_fresh_or_new() -> None:
+    plain = evolve(TINY, auth=LATER, route=Route("http://api.example", Tiny()))
+    with pytest.raises(InsecureRequest):
+        exchange(handle=plain).start(START)
+    done = run(exchange(handle=evolve(plain, auth=SOON)), [TOKEN])
+    assert (done.result.error.kind, [url for url, _ in sent(done)]) == ("unsupported", [TOKEN_URL])
 
 
 def test_what_cannot_be_said_raises_before_anything_is_renewed() -> None:

@@ -11,10 +11,12 @@ from lash_proto import InsecureRequest, LlmRequest, ProviderOptions, from_json, 
 from lash_proto.effects import CallHttp
 from lash_proto.exchange import ON_PAYLOAD
 from lash_proto.failures import Failure
-from lash_proto.http import has_credential, without_secrets
+from lash_proto.http import has_credential, merge_headers, without_secrets
 from lash_proto.providers import ProviderHandle, anthropic, openai_compatible
 from lash_proto.values import Secret
 from tests.fake_world import Answer, run
+
+JSON = (("content-type", "application/json"),)
 
 
 def started(handle: ProviderHandle, hooks: tuple[str, ...] = (), **options: Any) -> list[Any]:
@@ -102,10 +104,31 @@ def test_a_redirect_that_says_no_place_is_an_error_like_others() -> None:
     assert (outcome.result.error.status, "follows" in outcome.result.error.message) == (302, False)
 
 
-def test_which_headers_hold_a_credential() -> None:
-    assert has_credential((("x-a", "1"), ("x-api-key", "k")))
-    assert has_credential((("x-a", Secret("k")),))
-    assert not has_credential((("x-a", "1"),))
+def test_a_credential_that_a_caller_wrote_as_plain_text_is_a_secret_too() -> None:
+    merged = merge_headers([("x-a", "1"), ("Authorization", "Bearer abc"), ("x-api-key", Secret("def"))])
+    assert merged == (("x-a", "1"), ("authorization", Secret("Bearer abc")), ("x-api-key", Secret("def")))
+    assert has_credential(merged)
+    assert not has_credential(merge_headers({"x-a": "1"}))
+
+
+def test_it_is_in_no_effect_that_prints_no_failure_and_no_saved_handle() -> None:
+    options = ProviderOptions(extra_headers={"Authorization": "Bearer my-own-key", "x-mine": "1"}, max_retries=0)
+    handle = openai_compatible(base_url="https://llm.example/v1", options=options)
+    said = Answer([b'{"error": {"message": "no such key: my-own-key"}}'], status=401, headers=JSON)
+    outcome = run(handle.exchange(LlmRequest("Hi."), "m"), [said])
+    assert outcome.result.error.message == "no such key: ***"
+    assert "my-own-key" not in repr(outcome.calls)
+    assert "my-own-key" not in json.dumps(to_json(handle.spec))
+    assert handle.spec.options is not None
+    assert handle.spec.options.extra_headers == {"x-mine": "1"}
+
+
+@pytest.mark.parametrize("url", ["https://user:pa/ss@llm.example/v1", "https://llm.example:pass/v1"])
+def test_what_may_be_a_password_is_not_told_of_a_url_that_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match="base_url is no URL: its host or port cannot be read") as caught:
+        openai_compatible("k", base_url=url)
+    assert caught.value.__cause__ is None
+    assert "pa" not in str(caught.value).replace("openai-compatible", "")
 
 
 def test_a_url_as_it_may_be_shown() -> None:

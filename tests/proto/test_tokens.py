@@ -15,6 +15,7 @@ from lash_proto.messages import (
     CustomMessage,
     DocumentPart,
     ImagePart,
+    ImageRequest,
     JsonObject,
     JsonSchema,
     LlmRequest,
@@ -130,3 +131,8 @@ def test_an_overflow_without_an_error_shows_in_the_usage(
 ) -> None:
     assert is_overflow(reply(stop_reason, usage), 100_000) is expected
     assert not is_overflow(reply(stop_reason, usage))
+
+
+def test_a_request_for_pictures_counts_its_prompt() -> None:
+    assert estimate_tokens(ImageRequest("An otter")) == 2  # eight bytes
+    assert estimate_tokens(ImageRequest([TextPart("An otter"), ImagePart(url="https://x.test/a")])) == 1602

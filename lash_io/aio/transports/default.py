@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lash_proto.effects import CallHttp
 from lash_proto.http1 import split_url
@@ -15,6 +15,9 @@ from ...world import CLOCK, Clock, environment
 from ..driver import Flight, Transport
 from .faux import FauxTransport
 from .stream import StreamTransport
+
+if TYPE_CHECKING:
+    from .pool import HttpcoreTransport
 
 __all__ = ["DefaultTransport", "default_transport"]
 
@@ -42,7 +45,7 @@ class DefaultTransport:
         self._tls = trusting(ssl_context, ca_file, cert)  # one a client: it is dear, and knows no origin
         self._environment = environment()
         self._stream = StreamTransport(ssl_context=self._tls, clock=clock)
-        self._others: dict[Choice, Transport] = {}
+        self._others: dict[Choice, HttpcoreTransport] = {}
 
     def open(self, call: CallHttp) -> Flight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""
@@ -66,8 +69,16 @@ class DefaultTransport:
 
     async def close(self) -> None:
         """Drop the idle connections. Twice does no harm."""
-        for transport in (self._stream, *self._others.values()):
+        for transport in self._transports():
             await transport.close()
+
+    def abandon(self) -> bool:
+        """Drop the idle connections from anywhere, without waiting; whether there were any."""
+        found = [transport.idle.abandon() for transport in self._transports()]
+        return any(found)
+
+    def _transports(self) -> list[StreamTransport | HttpcoreTransport]:
+        return [self._stream, *self._others.values()]
 
 
 def default_transport(handle: ProviderHandle, **settings: Any) -> Transport:

@@ -59,7 +59,7 @@ class HttpcoreTransport:
         self.pool = pool
         self.http2 = http2
         self.connect_timeout = connect_timeout
-        self.idle: Idle[Kept] = Idle(_drop)
+        self.idle: Idle[Kept] = Idle(lambda kept: kept.network.close())
         self._proxy = proxy_of(proxy) if proxy else None
         self._tls = LazyContext.of(ssl_context)
 
@@ -280,10 +280,6 @@ class HttpcoreFlight:
         held, self._held = self._held, None
         if held is not None and not self._shared and not held.http.is_closed():
             self._transport.idle.give(self._origin, held)
-
-
-async def _drop(kept: Kept) -> None:
-    kept.network.close()
 
 
 async def _release(response: Any, chunks: AsyncIterator[bytes] | None) -> None:

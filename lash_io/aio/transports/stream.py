@@ -29,7 +29,7 @@ class StreamTransport:
     def __init__(self, *, ssl_context: ssl.SSLContext | LazyContext | None = None, clock: Clock = CLOCK) -> None:
         self.tls = LazyContext.of(ssl_context)
         self.clock = clock
-        self.idle: Idle[Connection] = Idle(_drop)
+        self.idle: Idle[Connection] = Idle(lambda connection: connection.close())
 
     def open(self, call: CallHttp) -> StreamFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""
@@ -56,6 +56,7 @@ class StreamFlight:
         self._announced = False
         self._sent = False
         self._whole = True  # the request, as far as we could see
+        self._interrupted = False  # and nobody was told yet: a wait that was over in that moment ended as it would have
         self._queue: deque[News] = deque()
 
     async def receive(self, until: float | None) -> News | None:
@@ -79,15 +80,17 @@ class StreamFlight:
                             self.close()
                         if until is not None and scope.deadline <= anyio.current_time():
                             clock.passed(until)
+                        self._interrupted = False
                         return None
                 assert self._connection is not None
-                data = await self._connection.read(until)
+                data = None if self._interrupted else await self._connection.read(until)
             except (OSError, UnicodeError) as error:  # UnicodeError: a host that cannot be a name
                 if self._renew():
                     continue
                 self.close()
                 return unreached(http.call.id, http.origin, error, started=http.started)
             if data is None:
+                self._interrupted = False
                 return None
             if not data and self._renew():
                 continue
@@ -100,6 +103,7 @@ class StreamFlight:
 
     def interrupt(self) -> None:
         """Make `receive` return. Only in the loop that runs it."""
+        self._interrupted = True
         if not self._sent and self._scope is not None:
             self._scope.cancel()
         elif self._connection is not None:
@@ -147,7 +151,3 @@ class StreamFlight:
             self._transport.idle.give(self._http.origin, connection)
         else:
             self.close()
-
-
-async def _drop(connection: Connection) -> None:
-    connection.close()

@@ -220,7 +220,7 @@ class HttpcoreFlight:
         self._interrupted = True
         if (connecting := self._connecting) is not None:
             connecting.interrupt()
-        elif (held := self._held) is not None and not self._transport.http2:
+        elif (held := self._held) is not None and not self._shared:
             held.network.connection.interrupt()
         elif self._pools is not None and not shares(self._pools):
             try:
