@@ -49,7 +49,7 @@ _FOREIGN_THOUGHTS: Final[dict[str, tuple[Any, ...]]] = {
     ),
 }
 _FOREIGN_SERVERS: Final[dict[str, frozenset[str]]] = {
-    CHAT: frozenset("openai openrouter mistral groq deepseek huggingface xai moonshot".split()),
+    CHAT: frozenset("openai openrouter mistral groq deepseek huggingface xai moonshot azure".split()),
     RESPONSES: frozenset("openai azure xai openrouter".split()),
     MESSAGES: frozenset({"anthropic"}),
     GEMINI: frozenset({"google", "vertex"}),

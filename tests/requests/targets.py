@@ -257,7 +257,8 @@ def _chat_targets() -> list[Target]:
         name="azure",
         handle=openai_compatible("key", preset="azure", base_url="https://me.openai.azure.com/openai/v1"),
         dialect="azure",
-        servers=frozenset({"azure", "openai"}),
+        # Not those of Azure itself: DeepSeek's models there say their reasoning in a field that OpenAI's refuse.
+        servers=frozenset({"openai"}),
     )
     claude = ModelSpec("anthropic/claude-sonnet-4.5")
     odd = ChatCompat(
