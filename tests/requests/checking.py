@@ -77,12 +77,6 @@ EXCUSES: Final = (
         "OpenRouter takes back what it read out of a PDF, so that it need not read it again (its docs, PDF inputs)",
     ),
     Excuse(
-        CHAT,
-        ("azure",),
-        re.compile(r"messages\[\d+\]\.reasoning_content: unknown key"),
-        "what a Foundry model (DeepSeek) said in this field goes back to it, unless replay_reasoning is off",
-    ),
-    Excuse(
         RESPONSES,
         (None, "codex", "azure"),
         re.compile(r"input\[\d+\]\.results\[\d+\]\.vector_store_id: unknown key"),
