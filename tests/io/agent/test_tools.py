@@ -157,7 +157,7 @@ async def test_what_cannot_run_ends_at_once_and_the_rest_runs(stage: Stage) -> N
         "agent_end 7",
     ]
     assert stage.result_of("c1") == 'There is no tool "sub". The tools are: add.'
-    assert "- the arguments: 'b' is missing" in stage.result_of("c2") or "b" in stage.result_of("c2")
+    assert "- the arguments: 'b' is a required property" in stage.result_of("c2")
     assert "they are not a JSON object" in stage.result_of("c3")
 
 
