@@ -15,28 +15,32 @@ from attrs import define, field
 
 from lash_proto.http1 import Origin
 
+from ..shelf import Shelf
+from ..world import Clock
 from .loops import current_loop, poster
 
 __all__ = ["Idle"]
 
 C = TypeVar("C")
 
-LIMIT = 100
-"""Idle connections kept to one origin; the longest idle goes first."""
-
 
 class Idle(Generic[C]):
-    """The idle connections of one transport. `drop` closes one of them, in its own loop, and does not wait."""
+    """The idle connections of one transport. `drop` closes one of them, in its own loop, and does not wait; `clock` is
+    the transport's."""
 
-    def __init__(self, drop: Callable[[C], object]) -> None:
+    def __init__(self, drop: Callable[[C], object], clock: Clock) -> None:
         self._drop = drop
+        self._clock = clock
         self._loops: dict[Any, _Kept[C]] = {}
 
     def take(self, origin: Origin) -> C | None:
         """The one used last in this loop, which is the likeliest to live; None where there is none."""
         here = self._loops.get(current_loop())
-        kept = None if here is None else here.origins.get(origin)
-        return kept.pop() if kept else None
+        if here is None:
+            return None
+        for old in here.shelf.sweep(origin, self._clock.now()):
+            self._drop(old)
+        return here.shelf.take(origin)
 
     def give(self, origin: Origin, connection: C) -> None:
         """Keep one for later."""
@@ -47,16 +51,16 @@ class Idle(Generic[C]):
                 del self._loops[other]  # closed without finishing its generators
             here = self._loops[loop] = _Kept(poster())
             _watch(loop, self)
-        kept = here.origins.setdefault(origin, [])
-        kept.append(connection)
-        if len(kept) > LIMIT:
-            self._drop(kept.pop(0))
+        now = self._clock.now()
+        here.shelf.give(origin, connection, now)
+        for old in here.shelf.sweep(origin, now):
+            self._drop(old)
 
     def abandon(self) -> bool:
         """Drop them all, each in its own loop, without waiting; whether there were any. From anywhere."""
         found = False
         for held in list(self._loops.values()):
-            for connection in held.empty():
+            for connection in held.shelf.empty():
                 found = True
                 held.post(partial(self._drop, connection))
         return found
@@ -72,7 +76,7 @@ class Idle(Generic[C]):
     def leave(self, loop: Any) -> None:
         """Drop those of the loop that runs, now."""
         held = self._loops.pop(loop, None)
-        for connection in () if held is None else held.empty():
+        for connection in () if held is None else held.shelf.empty():
             self._drop(connection)
 
 
@@ -81,11 +85,7 @@ class _Kept(Generic[C]):
     """What is kept in one loop."""
 
     post: Callable[[Callable[[], object]], None]
-    origins: dict[Origin, list[C]] = field(factory=dict)
-
-    def empty(self) -> list[C]:
-        origins, self.origins = self.origins, {}
-        return [connection for kept in origins.values() for connection in kept]
+    shelf: Shelf[C] = field(factory=Shelf)
 
 
 _watched: dict[Any, tuple[weakref.WeakSet[Idle[Any]], AsyncGenerator[None]]] = {}

@@ -9,48 +9,51 @@ from typing import Generic, TypeVar
 
 from lash_proto.http1 import Origin
 
+from ..shelf import Shelf
+from ..world import Clock
+
 __all__ = ["Idle"]
 
 C = TypeVar("C")
 
-LIMIT = 100
-"""Idle connections kept to one origin; the longest idle goes first."""
-
 
 class Idle(Generic[C]):
-    """The idle connections of one transport. `drop` closes one of them."""
+    """The idle connections of one transport. `drop` closes one of them; `clock` is the transport's."""
 
-    def __init__(self, drop: Callable[[C], object]) -> None:
+    def __init__(self, drop: Callable[[C], object], clock: Clock) -> None:
         self._drop = drop
+        self._clock = clock
         self._lock = threading.Lock()
-        self._origins: dict[Origin, list[C]] = {}
+        self._shelf: Shelf[C] = Shelf()
         self._process = os.getpid()
 
     def take(self, origin: Origin) -> C | None:
         """The one used last, which is the likeliest to live; None where there is none."""
         with self._lock:
             if self._process != os.getpid():
-                self._process, self._origins = os.getpid(), {}
-            kept = self._origins.get(origin)
-            return kept.pop() if kept else None
+                self._process, self._shelf = os.getpid(), Shelf()
+            swept = self._shelf.sweep(origin, self._clock.now())
+            kept = self._shelf.take(origin)
+        for connection in swept:
+            self._drop(connection)
+        return kept
 
     def give(self, origin: Origin, connection: C) -> None:
         """Keep one for later."""
         with self._lock:
-            kept = self._origins.setdefault(origin, [])
-            kept.append(connection)
-            oldest = kept.pop(0) if len(kept) > LIMIT else None
-        if oldest is not None:
-            self._drop(oldest)
+            now = self._clock.now()
+            self._shelf.give(origin, connection, now)
+            swept = self._shelf.sweep(origin, now)
+        for old in swept:
+            self._drop(old)
 
     def abandon(self) -> bool:
         """Drop them all; whether there were any."""
         with self._lock:
-            kept, self._origins = self._origins, {}
-        for connections in kept.values():
-            for connection in connections:
-                self._drop(connection)
-        return any(kept.values())
+            kept = self._shelf.empty()
+        for connection in kept:
+            self._drop(connection)
+        return bool(kept)
 
     def __del__(self) -> None:
         self.abandon()

@@ -106,6 +106,24 @@ def test_a_kept_connection_that_the_server_closed_is_replaced_in_silence(world: 
         assert server.accepted == 2
 
 
+def test_a_connection_that_was_idle_for_long_is_used_no_more(world: str, transport: Any) -> None:
+    """Whoever translates addresses on the way may have forgotten it, and would say nothing."""
+    if is_made_by(transport, users_pool):
+        pytest.skip("a user's pool has its own say about its connections")
+    clock = FakeClock(patience=PATIENCE)
+    pauses = iter([240.0, 241.0])
+
+    def pause() -> None:
+        clock.time += next(pauses)
+
+    with Server([SIZED], [SIZED, until_hung_up], [SIZED]) as server:
+        calls = [OneCall(server.url) for _ in range(3)]
+        outcomes = run_all(world, lambda twin: transport(twin, clock=clock), calls, clock=clock, between=pause)
+        assert [result for _, result in outcomes] == [b"hello"] * 3
+        assert server.hung_up.wait(PATIENCE)
+        assert server.accepted == 2
+
+
 def test_a_kept_connection_that_breaks_at_the_next_request_is_replaced_in_silence(world: str, transport: Any) -> None:
     if is_made_by(transport, users_pool):
         pytest.skip("a user's pool has its own say about its connections")
@@ -441,12 +459,12 @@ def test_a_forked_process_leaves_its_parents_connections_alone(monkeypatch: pyte
 
     with Server([SIZED], [SIZED]) as server:
         assert call(server.url) == b"hello"
-        parents = list(transport.idle._origins.values())
+        parents = transport.idle._shelf
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert call(server.url) == b"hello"
         assert server.accepted == 2
         transport.close()
-        for connection in parents[0]:
+        for connection in parents.empty():
             connection.close()
 
 

@@ -66,7 +66,7 @@ class HttpcoreTransport:
         self.http2 = http2
         self.connect_timeout = connect_timeout
         self.clock = clock
-        self.idle: Idle[Kept] = Idle(lambda kept: kept.network.close())
+        self.idle: Idle[Kept] = Idle(lambda kept: kept.network.close(), clock)
         self._proxy = proxy_of(proxy) if proxy else None
         self._tls = LazyContext.of(ssl_context)
         # Each connection is one call's, and all its waits are where we see them.

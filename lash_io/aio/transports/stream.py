@@ -29,7 +29,7 @@ class StreamTransport:
     def __init__(self, *, ssl_context: ssl.SSLContext | LazyContext | None = None, clock: Clock = CLOCK) -> None:
         self.tls = LazyContext.of(ssl_context)
         self.clock = clock
-        self.idle: Idle[Connection] = Idle(lambda connection: connection.close())
+        self.idle: Idle[Connection] = Idle(lambda connection: connection.close(), clock)
 
     def open(self, call: CallHttp) -> StreamFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""

@@ -27,7 +27,7 @@ class StreamTransport:
     def __init__(self, *, ssl_context: ssl.SSLContext | LazyContext | None = None, clock: Clock = CLOCK) -> None:
         self.tls = LazyContext.of(ssl_context)
         self.clock = clock
-        self.idle: Idle[Connection] = Idle(Connection.close)
+        self.idle: Idle[Connection] = Idle(Connection.close, clock)
 
     def open(self, call: CallHttp) -> StreamFlight:
         """The call's flight. Raises LocalProtocolError for what cannot be sent."""

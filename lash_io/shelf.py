@@ -1,0 +1,48 @@
+"""Connections that wait for another request, by origin: which one is next, which are given up. Both `Idle` use it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+from lash_proto.http1 import Origin
+
+__all__ = ["Shelf"]
+
+C = TypeVar("C")
+
+LIMIT = 1000
+"""Idle connections kept to one origin; the longest idle goes first. As many as there are streams at once in a busy
+program: with fewer, each wave of streams pays for connections, and for TLS, anew."""
+LONGEST = 240.0
+"""Seconds that one is kept. Address translators forget a silent connection without a word to either end, AWS's after
+350 s, and a request on it would wait until its deadline."""
+
+
+class Shelf(Generic[C]):
+    """The idle connections of one event loop, or of one process. Closes nothing: it gives back what is to be closed."""
+
+    def __init__(self) -> None:
+        self._origins: dict[Origin, deque[tuple[float, C]]] = {}
+
+    def take(self, origin: Origin) -> C | None:
+        """The one used last, which is the likeliest to live; None where there is none. `sweep` comes first."""
+        kept = self._origins.get(origin)
+        return kept.pop()[1] if kept else None
+
+    def give(self, origin: Origin, connection: C, now: float) -> None:
+        """Keep one for later."""
+        self._origins.setdefault(origin, deque()).append((now, connection))
+
+    def sweep(self, origin: Origin, now: float) -> list[C]:
+        """Those that are idle for too long, and those over the limit: no longer kept, to be closed."""
+        kept = self._origins.get(origin)
+        swept: list[C] = []
+        while kept and (len(kept) > LIMIT or now - kept[0][0] > LONGEST):
+            swept.append(kept.popleft()[1])
+        return swept
+
+    def empty(self) -> list[C]:
+        """All of them: no longer kept, to be closed."""
+        origins, self._origins = self._origins, {}
+        return [connection for kept in origins.values() for _, connection in kept]
