@@ -37,6 +37,9 @@ _BLANK_LINE = re.compile(rb"\n\r?\n")  # h11 takes a bare LF in head and trailer
 # which would take `+5`, `0x5` and `5_5`.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;[^\n]*|[ \t]*)\r\n")
 _CRLF = b"\r\n"
+_FIRST = 1024
+"""Bytes of a body that go ahead of what else came with its head: the first text need not wait until all of it, which is
+hundreds of events at 64 KiB a read, is decoded."""
 _BLOCK = 512
 _HOSTILE = f"holds {_BLOCK} blanks in a row"
 _LONG_LINE = f"the line before a chunk is over {MAX_HEAD} bytes"
@@ -130,11 +133,11 @@ class Http1Exchange:
         headers = {"host": self.origin.authority, "accept-encoding": "identity"}
         if call.body or call.method in _WITH_CONTENT:
             headers["content-length"] = str(len(call.body))
-        for name, value in call.headers:
-            check_header(name, value)  # before h11, whose message would show the value
-            if name.lower() in _NOT_OURS:
-                raise LocalProtocolError(f"the header {name.lower()!r} is not for a request whose body is at hand")
-            headers[name.lower()] = value.reveal() if isinstance(value, Secret) else value
+        for said, value in call.headers:
+            name = check_header(said, value)  # before h11, whose message would show the value
+            if name in _NOT_OURS:
+                raise LocalProtocolError(f"the header {name!r} is not for a request whose body is at hand")
+            headers[name] = value.reveal() if isinstance(value, Secret) else value
         connection = h11.Connection(h11.CLIENT, MAX_HEAD)
         try:
             request = h11.Request(
@@ -223,7 +226,11 @@ class Http1Exchange:
             except RemoteProtocolError as error:
                 return [*happenings, self._fail("protocol", str(error))]
         if rest or body.ended:
-            happenings += self._receive_body(rest, body)
+            for told in self._receive_body(rest, body):
+                if type(told) is BodyReceived and len(told.data) > _FIRST and len(happenings) == 1:
+                    happenings.append(BodyReceived(told.id, told.data[:_FIRST]))
+                    told = BodyReceived(told.id, told.data[_FIRST:])
+                happenings.append(told)
         return happenings
 
     def _receive_body(self, data: bytes, body: _Body) -> list[Happening]:

@@ -546,8 +546,26 @@ def test_what_a_compressed_body_holds_is_told_a_mebibyte_at_a_time() -> None:
     """Between two of them a deadline can end what a read of 3 KB began."""
     body = b"x" * (5 << 19)
     _, *told, end = receive_all(coded(b"gzip", gzip.compress(body)))
-    assert [len(each.data) for each in told if isinstance(each, BodyReceived)] == [1 << 20, 1 << 20, 1 << 19]
+    ahead, *sizes = [len(each.data) for each in told if isinstance(each, BodyReceived)]
+    assert (ahead, sizes) == (1024, [(1 << 20) - 1024, 1 << 20, 1 << 19])
     assert end == BodyEnded(1)
+
+
+def test_the_first_kilobyte_goes_ahead_of_what_came_with_the_head() -> None:
+    """So that a first text need not wait until hundreds of events are decoded."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
+    exchange = begin()
+    assert exchange.receive(head + b"a" * 1024 + b"b" * 1000)[1:] == [
+        BodyReceived(1, b"a" * 1024),
+        BodyReceived(1, b"b" * 1000),
+    ]
+    assert exchange.receive(b"c" * 976 + b"surplus") == [BodyReceived(1, b"c" * 976), BodyEnded(1)]
+    assert not exchange.reusable
+
+
+def test_a_body_of_a_kilobyte_comes_in_one_piece() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n"
+    assert begin().receive(head + b"a" * 1024)[1:] == [BodyReceived(1, b"a" * 1024), BodyEnded(1)]
 
 
 def test_a_broken_coding_is_told_before_broken_framing() -> None:
