@@ -15,6 +15,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
 from attrs import define, field, frozen
@@ -71,9 +72,8 @@ def merge_headers(
     merged: dict[str, str | Secret] = {}
     for layer in layers:
         items = cast("Mapping[str, str | Secret | None]", layer).items() if isinstance(layer, Mapping) else layer
-        for name, value in items:
-            check_header(name, value)
-            name = name.lower()
+        for said, value in items:
+            name = check_header(said, value)
             if value is None:
                 merged.pop(name, None)
             else:
@@ -81,16 +81,23 @@ def merge_headers(
     return tuple(merged.items())
 
 
-def check_header(name: str, value: str | Secret | None) -> None:
-    """Refuse what would let a value write headers of its own (RFC 9110 section 5.5). Never shows the value."""
-    if not _NAME.fullmatch(name):
-        raise LocalProtocolError(f"{name!r} is no header name: use letters, digits and -")
+def check_header(name: str, value: str | Secret | None) -> str:
+    """The name in lower case. Refuses what would let a value write headers of its own (RFC 9110 section 5.5), and never
+    shows the value."""
+    lower = _lower(name)
     text = value.reveal() if isinstance(value, Secret) else value
     if text is None or _VALUE.fullmatch(text):
-        return
+        return lower
     if _VALUE.fullmatch(text.strip(" \t")):
         raise LocalProtocolError(f"the value of header {name!r} begins or ends with white space")
     raise LocalProtocolError(f"the value of header {name!r} holds a line break or another character HTTP forbids")
+
+
+@lru_cache(maxsize=256)  # the same few, three times a call
+def _lower(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise LocalProtocolError(f"{name!r} is no header name: use letters, digits and -")
+    return name.lower()
 
 
 def join_url(base_url: str, path: str) -> str:

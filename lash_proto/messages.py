@@ -350,7 +350,6 @@ class ProviderOptions(Value):
         of the two wins."""
         mine, theirs = type(self), type(base)
         class_ = theirs if issubclass(theirs, mine) else mine
-        # Most options are not set, and most calls set none: that is looked for first.
         over, under = self._set(), base._set()
         if class_ is mine and not under:
             return self
@@ -364,7 +363,10 @@ class ProviderOptions(Value):
 
     def _set(self) -> dict[str, Any]:
         names, values_of = _names(type(self))
-        return {name: value for name, value in zip(names, values_of(self), strict=True) if value is not UNSET}
+        values = values_of(self)
+        if values.count(UNSET) == len(values):  # most calls set nothing, and each asks four times
+            return {}
+        return {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
 
 
 _fields: dict[Any, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}

@@ -8,6 +8,7 @@ a cap on the output is lowered to its limit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from attrs import field, frozen
@@ -98,7 +99,7 @@ class ModelSpec(Value):
     @classmethod
     def of(cls, model: str | ModelSpec) -> ModelSpec:
         """The spec itself, or one for a bare id."""
-        return model if isinstance(model, ModelSpec) else cls(model)
+        return model if isinstance(model, ModelSpec) else _named(model)
 
     def cost(self, usage: LlmUsage | None, *, reported: bool = False) -> Cost | None:
         """What a response cost by this model's prices; None where usage or prices are not known.
@@ -109,6 +110,11 @@ class ModelSpec(Value):
             return None
         told = reported_cost(usage) if reported else None
         return self.prices.cost(usage) if told is None and self.prices is not None else told
+
+
+@lru_cache(maxsize=256)  # a call asks five times
+def _named(id: str) -> ModelSpec:
+    return ModelSpec(id)
 
 
 def supported_levels(model: str | ModelSpec) -> tuple[ReasoningLevel, ...] | None:
