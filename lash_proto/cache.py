@@ -74,54 +74,58 @@ def place_markers(
     # Anthropic refuses a marker on a tool that is loaded later.
     slots = [slot for slot in slots if not (slot.kind == "tool" and slot.target.get("defer_loading"))]
     automatic = _said(extra_body, MARKER)
-    own: list[Mapping[str, Any]] = []
-    asked: list[Slot] = []
-    system: list[Slot] = []
-    tool: list[Slot] = []
+    # There may be thousands of slots, so each question to all of them is a comprehension.
+    own = {
+        place: said
+        for place, slot in enumerate(slots)
+        if MARKER in slot.target and (said := _said(slot.target, MARKER))
+    }
+    free = [slot for place, slot in enumerate(slots) if place not in own] if own else slots
+    explicit = [slot for slot in slots if slot.explicit]
+    tool = [slot for slot in free if slot.kind == "tool"][-1:]
+    system = [slot for slot in free if slot.kind == "system" and slot.text][:1]
     text: list[Slot] = []
     result: list[Slot] = []  # after the last text
-    for slot in slots:  # one loop over what may be thousands of blocks
-        own.append(_said(slot.target, MARKER) if MARKER in slot.target else _NONE)
-        if own[-1]:
-            continue
-        if slot.explicit:
-            asked.append(slot)
-        if slot.kind == "tool":
-            tool = [slot]
-        elif slot.kind == "system":
-            system = [slot] if slot.text and not system else system
-        elif slot.text:
-            text, result = [slot], []
-        elif slot.result:
+    for slot in reversed(free):
+        if slot.kind == "message" and slot.text:
+            text = [slot]
+            break
+        if slot.result and not result:
             result = [slot]
-    room = max(0, MAX_MARKERS - sum(map(bool, own)) - bool(automatic))
+    room = max(0, MAX_MARKERS - len(own) - bool(automatic))
     chosen = (system + tool)[:room]
-    if asked or any(slot.explicit for slot in slots):
-        wanted = [slot for slot in asked if slot not in chosen]
+    if explicit:
+        wanted = [slot for slot in explicit if slot not in chosen and not _said(slot.target, MARKER)]
     else:
         wanted = [] if automatic else text + result
     left_out = max(0, len(wanted) - (room - len(chosen)))
-    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, [*own, automatic])
-    return (*notes, *_left_out(left_out if asked else 0, f"{MAX_MARKERS} markers"))
+    notes = _write(slots, [*chosen, *wanted[left_out:]], marker, own, automatic)
+    return (*notes, *_left_out(left_out if explicit else 0, f"{MAX_MARKERS} markers"))
 
 
 def _write(
-    slots: Sequence[Slot], ours: Sequence[Slot], marker: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
+    slots: Sequence[Slot],
+    ours: Sequence[Slot],
+    marker: Mapping[str, Any],
+    own: Mapping[int, Mapping[str, Any]],
+    automatic: Mapping[str, Any],
 ) -> tuple[str, ...]:
     """Write the markers, each for as long as the caller's own leave it: Anthropic refuses one of an hour behind one of
     five minutes, and one on the last block that lasts another time than the automatic one (WIRE 4b). `own` is what the
-    caller wrote into each slot, the automatic one last."""
-    hours = [_is_hour(said) if said else None for said in own]
+    caller wrote into slots, by their places; `automatic` stands behind them all."""
+    hours = {place: _is_hour(said) for place, said in own.items()}
+    if automatic:
+        hours[len(slots)] = _is_hour(automatic)
     wish = _is_hour(marker)
     moved = False
     for slot in ours:
         place = slots.index(slot)
         hour = wish
-        if False in hours[:place]:
+        if any(at < place and not long for at, long in hours.items()):
             hour = False
-        elif True in hours[place + 1 :]:
+        elif any(at > place and long for at, long in hours.items()):
             hour = True
-        elif own[-1] and place == len(slots) - 1:
+        elif automatic and place == len(slots) - 1:
             hour = False
         slot.target[MARKER] = {**marker, "ttl": "1h"} if hour else {k: v for k, v in marker.items() if k != "ttl"}
         moved = moved or hour != wish

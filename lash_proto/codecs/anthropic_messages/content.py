@@ -240,7 +240,6 @@ class Conversation:
 
     def _assistant(self, message: AssistantMessage) -> list[JsonDict]:
         blocks: list[JsonDict] = []
-        slots: list[Slot] = []
         for part in message.content:
             block = self._assistant_block(part)
             if block is None:
@@ -249,12 +248,11 @@ class Conversation:
             if block["type"] in _THINKING:
                 continue
             if isinstance(part, TextPart) and not part.text.isspace():
-                slots.append(Slot(block, "message", text=True, explicit=part.cache_breakpoint))
+                self.slots.append(Slot(block, "message", text=True, explicit=part.cache_breakpoint))
             else:
-                slots.append(Slot(block, "message"))
+                self.slots.append(Slot(block, "message"))
         if message.stop_reason != "pause":
             self._drop_last_thinking(blocks)
-        self.slots += slots
         return blocks
 
     def _drop_last_thinking(self, blocks: list[JsonDict]) -> None:
