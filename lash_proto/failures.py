@@ -14,7 +14,7 @@ with every 200, and mean the next time that the limit is reached.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from attrs import field, frozen
 
@@ -459,10 +459,14 @@ def _number(text: str | None) -> float | None:
     return float(text) if text is not None and re.fullmatch(r"\s*\d{1,15}(\.\d{1,15})?\s*", text) else None
 
 
+_REQUEST_IDS: Final = ("x-request-id", "request-id", "apim-request-id", "x-github-request-id", "x-generation-id")
+
+
 def request_id_of(headers: Headers) -> str | None:
     """The provider's id of the request: whichever of the usual headers is there (WIRE 1a, 2h, 4a, 7)."""
-    for name in ("x-request-id", "request-id", "apim-request-id", "x-github-request-id", "x-generation-id"):
-        found = header(headers, name)
-        if found:
-            return found
-    return None
+    found: dict[str, str] = {}
+    for key, value in headers:  # once: real responses have thirty, and a call asks four times
+        name = key.lower()
+        if name in _REQUEST_IDS:
+            found.setdefault(name, value)
+    return next((found[name] for name in _REQUEST_IDS if found.get(name)), None)
