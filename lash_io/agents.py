@@ -7,7 +7,6 @@ them as they are when it begins. A setter called while a run goes on holds from 
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict
 
@@ -67,13 +66,11 @@ from lash_proto.values import Secret
 from .calls import Asked, Calls, Hooks, Left, OnPayload, OnResponse
 from .cancel import CancelToken
 from .keys import with_env_key
-from .log import log_raised
 from .requests import Prompt, provider_of, refuse_unknown, request_of
 from .world import entropy
 
 __all__ = ["AgentBase", "AgentOptions", "Hook", "Listener", "messages_of"]
 
-_log = logging.getLogger(__name__)
 
 Hook: TypeAlias = Callable[..., Any]
 Listener: TypeAlias = Callable[[AgentEvent], Any]
@@ -489,7 +486,6 @@ class AgentBase:
 
     @staticmethod
     def _tool_raised(id: int, error: Exception) -> ToolReturned:
-        log_raised(_log, "a tool", error)
         return ToolReturned(id, error_result(error))
 
     def _asked(self, effect: AskHost) -> Any:
@@ -497,11 +493,7 @@ class AgentBase:
         turn = self._turn
         assert turn is not None
         if effect.name in self._hooks:
-            try:
-                return self._hooks[effect.name](effect.value)
-            except Exception as error:
-                log_raised(_log, f"the hook {effect.name}", error)
-                raise
+            return self._hooks[effect.name](effect.value)
         return self._call_hooks[effect.name](effect.value, turn.model)
 
     def _stream_of(self, effect: AskHost) -> Any:

@@ -8,11 +8,12 @@ caller's, a pool with timeouts of its own), the driver gives it a thread or task
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lash_proto.effects import EFFECTS
+from lash_proto.effects import EFFECTS, AskHost, RunTool
 from lash_proto.failures import LocalProtocolError
 from lash_proto.happenings import (
     Admitted,
@@ -27,8 +28,12 @@ from lash_proto.happenings import (
 from lash_proto.machine import Done
 from lash_proto.values import redact_text
 
+from .log import log_raised
+
 if TYPE_CHECKING:
     from lash_proto.http1 import Origin
+
+_log = logging.getLogger(__name__)
 
 ENDINGS = frozenset({BodyEnded, Failed, ToolReturned, HostAnswered})
 """After one of these a flight is over."""
@@ -87,6 +92,11 @@ def describe(error: BaseException) -> str:
 def broken(id: int, error: Exception) -> Failed:
     """What an exception in a tool or a hook means: news for the machine, which decides what becomes of it."""
     return Failed(id, "other", describe(error))
+
+
+def log_function(effect: AskHost | RunTool, error: Exception) -> None:
+    """Tell where the caller's own function for an effect raised."""
+    log_raised(_log, f"the hook {effect.name}" if isinstance(effect, AskHost) else "a tool", error)
 
 
 def nothing_to_wait_for(machine: Any) -> LocalProtocolError:

@@ -24,7 +24,18 @@ from lash_proto.happenings import Cancelled, Happening, HostAnswered, ToolReturn
 from lash_proto.machine import Done, Machine
 
 from ..cancel import CancelToken
-from ..flights import ENDINGS, INBOX, MOMENT, ORDERS, News, broken, is_due, no_performer, nothing_to_wait_for
+from ..flights import (
+    ENDINGS,
+    INBOX,
+    MOMENT,
+    ORDERS,
+    News,
+    broken,
+    is_due,
+    log_function,
+    no_performer,
+    nothing_to_wait_for,
+)
 from ..world import CLOCK, Clock
 from .loops import poster
 
@@ -422,6 +433,7 @@ class Function:
                 value = await value
             return self._answer(self._effect.id, value)
         except Exception as error:
+            log_function(self._effect, error)
             return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:

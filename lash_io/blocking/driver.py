@@ -20,7 +20,7 @@ from lash_proto.happenings import Cancelled, Happening, HostAnswered, ToolReturn
 from lash_proto.machine import Done, Machine
 
 from ..cancel import CancelToken
-from ..flights import ENDINGS, INBOX, ORDERS, News, broken, is_due, no_performer, nothing_to_wait_for
+from ..flights import ENDINGS, INBOX, ORDERS, News, broken, is_due, log_function, no_performer, nothing_to_wait_for
 from ..world import CLOCK, Clock
 
 __all__ = ["Flight", "Run", "Transport", "performers"]
@@ -376,6 +376,7 @@ class Function:
         try:
             return self._answer(self._effect.id, self._function(self._effect))
         except Exception as error:
+            log_function(self._effect, error)
             return self._failed(self._effect.id, error)
 
     def interrupt(self) -> None:

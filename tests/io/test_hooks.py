@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -137,3 +138,19 @@ def test_pictures_have_hooks_too(world: World) -> None:
 
     assert world(scenario, faux([FauxReply((picture,))]), model="m") == [picture.data]
     assert heads == [200]
+
+
+def test_where_a_hook_raised_is_logged_and_not_with_what_words(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "lash_io")
+
+    def broken(body: Any, model: ModelSpec) -> None:
+        raise KeyError("secret")
+
+    async def scenario(client: Any) -> Any:
+        return await client.complete("Hi.")
+
+    reply = world(scenario, faux(["Hi."]), model="m", on_payload=broken, raise_errors=False)
+    assert reply.error.kind == "other"
+    (line,) = [record.getMessage() for record in caplog.records if "raised" in record.getMessage()]
+    assert line.startswith("the hook on_payload raised KeyError at ")
+    assert line.endswith(f"test_hooks.py:{broken.__code__.co_firstlineno + 1}")

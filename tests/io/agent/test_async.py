@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -91,6 +92,33 @@ async def test_an_async_tool_is_cancelled_by_an_abort(stage: Stage) -> None:
     result = await agents[0].prompt("Go.")
     assert (result.reason, ended) == ("aborted", ["cancelled"])
     assert stage.told[4:] == ["start c1 stay", "end c1 error", "result c1 error", "turn_end c1", "agent_end 3"]
+
+
+@on_both_loops
+async def test_where_async_tools_and_hooks_raised_is_logged_and_not_with_what_words(stage: Stage) -> None:
+    @tool
+    async def fail() -> None:
+        await anyio.lowlevel.checkpoint()
+        raise ValueError("secret")
+
+    async def broken(asked: Any) -> None:
+        await anyio.lowlevel.checkpoint()
+        raise KeyError("secret")
+
+    records: list[str] = []
+    logger, handler = logging.getLogger("lash_io"), logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage().partition(" at ")[0])  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        await stage.agent([[call(1, "fail")], "Done."], tools=[fail], after_tool_call=broken).prompt("Go.")
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert [line for line in records if "raised" in line] == [
+        "a tool raised ValueError",
+        "the hook after_tool_call raised KeyError",
+    ]
 
 
 @on_both_loops

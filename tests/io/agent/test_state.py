@@ -401,7 +401,7 @@ async def test_where_a_tool_or_hook_raised_is_logged_and_not_its_words(stage: St
     def broken(asked: Any) -> None:
         raise KeyError("secret")
 
-    logger, records = logging.getLogger("lash_io.agents"), list[str]()
+    logger, records = logging.getLogger("lash_io.flights"), list[str]()
     handler = logging.Handler()
     handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
     logger.addHandler(handler)
