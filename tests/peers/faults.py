@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from run import Peer
 from watch import TIMEOUT
 
@@ -33,7 +33,6 @@ from tests.faults.scenes import (
     said,
     scripts,
     stream,
-    with_options,
 )
 from tests.faults.server import FaultServer
 
@@ -126,7 +125,7 @@ def read_by_lash(scenes: dict[tuple[str, str], Scene], url: str) -> dict[str, li
     rows: dict[str, list[Reading]] = {}
     for (title, api), scene in scenes.items():
         for reader in READERS:
-            told = read(with_options(scene, **patience), url, *reader)
+            told = read(evolve(scene, options={**scene.options, **patience}), url, *reader)
             rows.setdefault(title, []).append(Reading(f"{api} {' '.join(reader)}", problem(scene, told)))
     return rows
 
