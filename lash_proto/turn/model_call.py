@@ -19,6 +19,7 @@ from ..happenings import Cancelled, Failed, Happening, HostAnswered, Progressed,
 from ..machine import Done, Ids
 from ..messages import AssistantMessage, LlmRequest, Part, ReasoningPart, TextPart, ToolCallPart
 from ..models import ModelSpec
+from ..partial_json import parse_arguments
 from ..providers.handle import ProviderHandle
 from ..renewal import ON_RENEW, ON_RENEWED
 from ..replies import (
@@ -112,7 +113,7 @@ class ModelTurn:
             case Woke():
                 return []
             case Cancelled():
-                return [*([] if self._stream is None else [Abort(self._stream)]), Done(self.partial)]
+                return [*([] if self._stream is None else [Abort(self._stream)]), *self._ends(), Done(self.partial)]
             case Progressed(id, event) if id == self._stream:
                 if isinstance(event, ResponseEnd):
                     return []  # it comes as the answer
@@ -122,7 +123,7 @@ class ModelTurn:
                     return [Abort(id), *self._broken(Failure("other", f"{STREAM} told what no stream can: {error}"))]
                 return self._update(event)
             case HostAnswered(id, LlmResponse() as response) if id == self._stream:
-                return [Done(response)]
+                return [*self._ends(), Done(response)]
             case HostAnswered(id, value) if id == self._stream:
                 return self._broken(Failure("other", f"{STREAM} gave a {type(value).__name__}, and no LlmResponse"))
             case Failed(id, kind, message) if id == self._stream:
@@ -146,7 +147,10 @@ class ModelTurn:
         return AskHost(self._stream, STREAM, ModelCall(self.request, self.model))
 
     def _broken(self, failure: Failure) -> list[Any]:
-        return [Done(evolve(self.partial, stop_reason="error", error=failure))]
+        return [*self._ends(), Done(evolve(self.partial, stop_reason="error", error=failure))]
+
+    def _ends(self) -> list[Any]:
+        return [update for event in self._heard.end() for update in self._update(event)]
 
     def _passed(self, outputs: Sequence[Any]) -> list[Any]:
         passed: list[Any] = []
@@ -168,58 +172,80 @@ class ModelTurn:
 
 
 @define
-class PartialMessage:
-    """Blocks in their order, put together from events: whole ones as they ended, texts as far as they have come."""
+class _OpenBlock:
+    """A block whose End has not come."""
 
-    _blocks: list[Part | list[str]] = field(factory=list[Any], init=False)
-    _kinds: list[type[Any] | None] = field(factory=list[Any], init=False)
+    start: TextStart | ReasoningStart | ToolCallStart
+    pieces: list[str] = field(factory=list[str])
+
+    def part(self) -> Part:
+        """The block as far as it has come."""
+        said = "".join(self.pieces)
+        if isinstance(self.start, ToolCallStart):
+            arguments, error = parse_arguments(said)
+            return ToolCallPart(self.start.id, self.start.name, arguments, said, error)
+        return TextPart(said) if isinstance(self.start, TextStart) else ReasoningPart(said)
+
+
+@define
+class PartialMessage:
+    """Blocks in their order, put together from events: as they ended, else as far as they have come."""
+
+    _blocks: list[Part | _OpenBlock] = field(factory=list[Any], init=False)
 
     def add(self, event: Any) -> None:
         """Take an event. Raises ValueError for what is none, or cannot come where it does."""
         match event:
             case TextStart(index) | ReasoningStart(index) | ToolCallStart(index):
-                self._begin(index, [], _KINDS[type(event)])
+                self._begin(index, _OpenBlock(event))
             case PartAdded(index, part):
-                self._begin(index, part, None)
-            case TextDelta(index, text) | ReasoningDelta(index, text) | ToolCallDelta(index, text):
-                self._open(event).append(text)
+                self._begin(index, part)
+            case TextDelta(_, text) | ReasoningDelta(_, text) | ToolCallDelta(_, text):
+                self._open(event).pieces.append(text)
             case TextEnd(index, part) | ReasoningEnd(index, part) | ToolCallEnd(index, part):
                 self._open(event)
                 if type(part) is not _KINDS[type(event)]:
                     raise ValueError(f"a {type(event).__name__} with a {type(part).__name__}")
                 self._blocks[index] = part
             case AttemptReset():
-                self._blocks, self._kinds = [], []
+                self._blocks = []
             case ResponseStart() | UsageUpdate():
                 pass
             case _:
                 raise ValueError(f"a {type(event).__name__}")
 
-    def _begin(self, index: int, block: Part | list[str], kind: type[Part] | None) -> None:
+    def end(self) -> list[TextEnd | ReasoningEnd | ToolCallEnd]:
+        """The End of every block that is still open: the stream broke off, and each Start has one."""
+        ends: list[TextEnd | ReasoningEnd | ToolCallEnd] = []
+        for index, block in enumerate(self._blocks):
+            if isinstance(block, _OpenBlock):
+                part = self._blocks[index] = block.part()
+                ends.append(_ENDS[type(block.start)](index, cast("Any", part)))
+        return ends
+
+    def _begin(self, index: int, block: Part | _OpenBlock) -> None:
         if index != len(self._blocks):
             raise ValueError(f"block {index} begins where {len(self._blocks)} is next")
         self._blocks.append(block)
-        self._kinds.append(kind)
 
-    def _open(self, event: Any) -> list[str]:
+    def _open(self, event: Any) -> _OpenBlock:
         index = event.content_index
-        block = cast("Any", self._blocks[index] if 0 <= index < len(self._blocks) else None)
-        if not isinstance(block, list) or self._kinds[index] is not _KINDS[type(event)]:
+        block = self._blocks[index] if 0 <= index < len(self._blocks) else None
+        if not isinstance(block, _OpenBlock) or _KINDS[type(block.start)] is not _KINDS[type(event)]:
             raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")
-        return cast("list[str]", block)
+        return block
 
     @property
     def content(self) -> tuple[Part, ...]:
-        """The parts so far, less calls that are not whole and texts that have not begun."""
-        parts: list[Part] = []
-        for class_, block in zip(self._kinds, self._blocks, strict=True):
-            if not isinstance(block, list):
-                parts.append(block)
-            elif block and class_ in (TextPart, ReasoningPart):
-                parts.append(class_("".join(block)))
-        return tuple(parts)
+        """The parts so far."""
+        return tuple([block.part() if isinstance(block, _OpenBlock) else block for block in self._blocks])
 
 
+_ENDS: Final[dict[type, type[TextEnd | ReasoningEnd | ToolCallEnd]]] = {
+    TextStart: TextEnd,
+    ReasoningStart: ReasoningEnd,
+    ToolCallStart: ToolCallEnd,
+}
 _KINDS: Final[dict[type, type[Any]]] = {
     TextStart: TextPart,
     TextDelta: TextPart,

@@ -32,6 +32,7 @@ from lash_proto.messages import (
     ReasoningPart,
     RefusalPart,
     TextPart,
+    ToolCallPart,
     UserMessage,
 )
 from lash_proto.providers import openai, openai_compatible
@@ -163,7 +164,7 @@ def test_the_host_gets_the_request_and_its_answer_is_the_response() -> None:
 def test_what_it_gives_may_be_no_response_and_it_may_fail() -> None:
     play = Play.of(turn())
     play.tell(TextStart(0), TextDelta(0, "Ha"))
-    assert play.answer(STREAM, "words")[0] == "] model: Ha"
+    assert play.answer(STREAM, "words")[:2] == ["+ TextEnd", "] model: Ha"]
     assert play.result.error == Failure("other", "stream gave a str, and no LlmResponse")
     play = Play.of(turn())
     play.fail(STREAM, "gone")
@@ -220,10 +221,17 @@ def test_one_that_was_copied_before_it_said_anything_is_made_again() -> None:
 def test_an_abort_keeps_what_had_come() -> None:
     play = Play.of(turn())
     play.tell(ReasoningStart(0), ReasoningDelta(0, "Hm."), TextStart(1), ToolCallStart(2, "c1", "look"))
+    play.tell(ToolCallDelta(2, '{"a": '))
     play.happen(Cancelled())
     message = play.result.message
     assert isinstance(message, AssistantMessage)
-    assert (message.stop_reason, message.content) == ("aborted", (ReasoningPart("Hm."),))
+    *said, look = message.content
+    assert (message.stop_reason, said) == ("aborted", [ReasoningPart("Hm."), TextPart("")])
+    assert isinstance(look, ToolCallPart)
+    assert (look.id, look.name, look.arguments, look.raw_arguments) == ("c1", "look", {}, '{"a": ')
+    assert look.arguments_error is not None
+    ends = [each.event for each in play.outputs if isinstance(each, MessageUpdate)]
+    assert ends[-3:] == [ReasoningEnd(0, ReasoningPart("Hm.")), TextEnd(1, TextPart("")), ToolCallEnd(2, look)]
 
 
 def test_a_message_is_put_together_from_its_events() -> None:
@@ -242,9 +250,12 @@ def test_a_message_is_put_together_from_its_events() -> None:
         UsageUpdate(LlmUsage(1)),
     ]
     message = told(events)
-    assert message.content == (TextPart("ac"), ReasoningPart("b", provider_data={"signature": "s"}), image)
+    said = (TextPart("ac"), ReasoningPart("b", provider_data={"signature": "s"}), image)
+    assert message.content == (*said, ToolCallPart("c1", "look", {}, "{}"))
     message.add(ToolCallEnd(3, call("c1")))
     assert message.content[3:] == (call("c1"),)
+    assert (message.end(), message.end()) == ([TextEnd(0, TextPart("ac"))], [])
+    assert message.content == (*said, call("c1"))
     message.add(AttemptReset(2, Failure("server", "x")))
     assert message.content == ()
 

@@ -26,7 +26,7 @@ from lash_proto.happenings import (
 from lash_proto.messages import AssistantMessage, CustomMessage, JsonObject, LlmRequest, Message, TextPart, UserMessage
 from lash_proto.prices import Prices
 from lash_proto.providers import anthropic, faux
-from lash_proto.replies import Attempt, TextDelta, TextStart
+from lash_proto.replies import Attempt, TextDelta, TextEnd, TextStart
 from lash_proto.testing import check_machine
 from lash_proto.turn import Budget, Later, NextTurn, Queues, Turn, TurnContext
 from lash_proto.turn.hooks import (
@@ -51,7 +51,8 @@ OVERFLOW = Failure("context_overflow", "too long")
 def test_the_order_of_a_run() -> None:
     play = Play.of(turn(tools=(made(),)))
     assert play.words == ["AgentStart", "TurnStart", "[ user: Go.", "] user: Go.", "? stream"]
-    assert play.tell(TextStart(0), TextDelta(0, "Hm.")) == ["[ model: ", "+ TextStart", "+ TextDelta"]
+    told = play.tell(TextStart(0), TextDelta(0, "Hm."), TextEnd(0, TextPart("Hm.")))
+    assert told == ["[ model: ", "+ TextStart", "+ TextDelta", "+ TextEnd"]
     assert play.turn.streaming_message is not None
     assert play.turn.streaming_message.content == (TextPart("Hm."),)
     told = play.say("Hm.", call("c1"), call("c2"))
@@ -351,7 +352,14 @@ def test_an_abort_before_the_start_and_after_the_end_is_silence() -> None:
 def test_an_abort_of_the_model() -> None:
     play = Play.of(turn())
     play.tell(TextStart(0), TextDelta(0, "Half"))
-    assert play.happen(Cancelled()) == ["drop", "] model: Half", "TurnEnd", "AgentEnd", "done: aborted"]
+    assert play.happen(Cancelled()) == [
+        "drop",
+        "+ TextEnd",
+        "] model: Half",
+        "TurnEnd",
+        "AgentEnd",
+        "done: aborted",
+    ]
 
 
 def test_an_abort_of_a_question_about_the_run() -> None:
