@@ -2,12 +2,10 @@
 
 It waits for one thing at a time: an HTTP call in flight (`_call` is its id) or its turn (`_queued`), the hour of the
 next attempt, a hook of the host's (`_ask` is its id), or a child that renews the credential (`_renewal`). Time is
-`wake_at`, so no driver needs a timer of its own kind.
+`wake_at`, so no driver needs a timer of its own kind; what passes then is in `deadlines`. What comes of an attempt is
+in `incoming`, what was tried in `ledger`.
 
 Decisions.
-- The idle deadline moves with every event, for one assignment, and with what the provider tells of its work and is no
-  event of ours (`Decoder.progress`: a search under way). Pings, comments and events that say nothing do not move it,
-  because a server can ping for ever.
 - After `decoder.ended` nothing that matters can follow, yet the body is read on for a moment: some servers send usage
   after `[DONE]`, and a body read to its end keeps its connection.
 - A body that breaks off after the dialect's own end has lost nothing: that is a success.
@@ -16,7 +14,6 @@ Decisions.
   here, and no deadline but the whole call's runs, for it would measure the host. A hook that fails ends the call.
 - Where calls are limited, each attempt waits for its turn (`admission` has why), and until that comes it has not begun:
   no deadline but the whole call's runs, and nothing of it is in the ledger.
-- A redirect is followed by nobody: it is told with its place, and what was sent goes nowhere else.
 - A refused credential that can be had anew is renewed once a call, and the attempt made again at once. That is no
   retry. Where it cannot be had, the refusal stands, or what the renewal says of it.
 """
@@ -29,10 +26,11 @@ from typing import Any, Final, cast
 
 from attrs import define, evolve, field
 
-from .codec import Auth, Decoder, Handle, Route
+from .codec import Auth, Handle, Route
+from .deadlines import Deadlines
 from .effects import Abort, AskHost, CallHttp
 from .errors import InsecureRequest, MissingCredential, UnsupportedRequest
-from .failures import Failure, LocalProtocolError, RemoteProtocolError, request_id_of, retry_after
+from .failures import Failure, LocalProtocolError, RemoteProtocolError
 from .happenings import (
     Admitted,
     BodyEnded,
@@ -45,30 +43,19 @@ from .happenings import (
     HostAnswered,
     Woke,
 )
-from .http import HttpRequest, ResponseHead, join_url, without_secrets
+from .http import HttpRequest, ResponseHead, join_url
+from .incoming import Incoming
+from .ledger import Ledger
 from .machine import Done, Ids
 from .messages import ImageRequest, LlmRequest
 from .models import ModelSpec
 from .outgoing import Outgoing
 from .renewal import Bare, Renewal, Renewed, is_renewable
-from .replies import (
-    Attempt,
-    AttemptReset,
-    LlmResponse,
-    ReasoningDelta,
-    ReasoningStart,
-    ResponseEnd,
-    ResponseStart,
-    UsageUpdate,
-)
-from .retry import Again, Backoff, Spent
+from .replies import Attempt, AttemptReset, LlmResponse, ResponseEnd
+from .retry import Again, Backoff
 from .tokens import estimate_tokens
-from .values import Json, JsonDict, dump_json, header, parse_json, redact_text, without_cookies
+from .values import Json, JsonDict, dump_json, parse_json, without_cookies
 
-CONNECT_TIMEOUT = 10.0
-FIRST_EVENT_TIMEOUT = 120.0
-IDLE_TIMEOUT = 120.0
-REASONING_IDLE_TIMEOUT = 600.0
 DRAIN_TIMEOUT = 1.0
 
 ON_PAYLOAD: Final = "on_payload"
@@ -77,8 +64,6 @@ None leaves it."""
 ON_RESPONSE: Final = "on_response"
 """Told the ResponseHead of every attempt, also of one that failed. What it answers is not looked at."""
 
-_THINKING = (ReasoningStart, ReasoningDelta)
-_NO_OUTPUT = (ResponseStart, UsageUpdate)
 _BY_CALLER: Final = "cancelled by the caller"
 
 
@@ -121,46 +106,24 @@ class Exchange:
     _refused: bool = field(default=False, init=False)  # a renewal after a refusal has been tried
     _why: Failure | None = field(default=None, init=False)  # why the call ends once the renewal has
     _http: HttpRequest | None = field(default=None, init=False)
-    _decoder: Decoder | None = field(default=None, init=False)
-    _attempt: int = field(default=0, init=False)
-    _began_at: float = field(default=0.0, init=False)
-    _failure: Failure | None = field(default=None, init=False)  # why the next attempt is waited for
-    _attempts: list[Attempt] = field(factory=list[Attempt], init=False)
-    _spent: Spent = field(default=Spent(), init=False)
-    _output: bool = field(default=False, init=False)
-    _draining: bool = field(default=False, init=False)
-    _progress: int = field(default=0, init=False)  # the decoder's, as far as it counted
-    _deadline: str = field(default="", init=False)  # the option that `wake_at` comes from
-    _status: int | None = field(default=None, init=False)
-    _headers: tuple[tuple[str, str], ...] = field(default=(), init=False)
-    _total_at: float | None = field(default=None, init=False)
-    _first_event: float | None = field(default=None, init=False)
-    _idle: float | None = field(default=None, init=False)
-    _reasoning_idle: float | None = field(default=None, init=False)
+    _deadlines: Deadlines = field(factory=Deadlines, init=False)
+    _incoming: Incoming | None = field(default=None, init=False)  # the latest attempt's, once its head is there
+    _ledger: Ledger = field(init=False)
     _result: LlmResponse | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.lost:
-            self._attempts, self._attempt, self._failure = list(self.lost), len(self.lost), self.lost[-1].failure
-            self._spent = Spent(retries=len(self.lost))
+        self._ledger = Ledger.of(self.lost)
 
     def start(self, now: float) -> list[Any]:
         """Encode the request and send it. Before any effect it raises UnsupportedRequest, MissingCredential and
         InsecureRequest."""
         if self._http is not None:
             raise LocalProtocolError("an Exchange is started once")
-        options = self.request.options
-        self._reasoning_idle = options.get("reasoning_idle_timeout", REASONING_IDLE_TIMEOUT)
-        self._idle = options.get("idle_timeout", IDLE_TIMEOUT)
-        self._first_event = options.get("first_event_timeout", FIRST_EVENT_TIMEOUT)
-        if not self.stream:
-            self._first_event = _longer(self._first_event, self._reasoning_idle)
         codec = cast("Any", self.route.codec)  # which request goes with which codec is the handle's to know
         self._http = codec.encode(self.request, self.model, stream=self.stream)
         if self.limited:
             self._tokens = estimate_tokens(self.request)
-        total = options.get("total_timeout")
-        self._total_at = None if total is None else now + total
+        self._deadlines = Deadlines.of(self.request.options, now, stream=self.stream)
         if not self._is_renewable():
             self._outgoing().check()
             return self._begin(now)
@@ -196,12 +159,11 @@ class Exchange:
             return self._send(now)
         self._ask = None
         self._held = []
-        if self._draining and self._decoder is not None:
+        if self._incoming is not None and self._incoming.draining:
             self._call = None
-            return self._conclude(self._decoder, None, now)
+            return self._conclude(self._incoming, None, now)
         lost = Failure(kind="connection", message="the call was in flight when the state was saved", retryable=True)
-        self._note_attempt(lost, now, Again(0.0, self._spent))
-        self._failure = lost
+        self._ledger.enter(self._incoming, lost, now, again=Again(0.0, self._ledger.spent))
         return self._send(now)
 
     @property
@@ -209,7 +171,7 @@ class Exchange:
         """Whatever has arrived, at any time; the result itself once there is one."""
         if self._result is not None:
             return self._result
-        return self._dress(self._salvage(), self._attempts)
+        return self._dress(self._salvage())
 
     # --- the host --------------------------------------------------------------------------------------------------
 
@@ -223,7 +185,7 @@ class Exchange:
 
     def _ask_host(self, name: str, value: Any) -> list[Any]:
         self._ask = self.ids.next()
-        self._set_deadline(0.0, None, "total_timeout")
+        self.wake_at = self._deadlines.pause()
         return [AskHost(self._ask, name, value)]
 
     def _answered(self, happening: HostAnswered, now: float) -> list[Any]:
@@ -237,7 +199,7 @@ class Exchange:
         self._ask = None
         if self._call is None:
             return self._send(now)
-        self._set_deadline(now, self._first_event, "first_event_timeout")
+        self.wake_at = self._deadlines.expect_first_event(now)
         return self._catch_up(now)
 
     def _replace_payload(self, value: Any) -> None:
@@ -265,14 +227,15 @@ class Exchange:
         """End the call without the host's answer, whatever the server has said: it must not hang on who was faster."""
         outputs: list[Any] = [] if self._ask is None else [Abort(self._ask)]
         failure = self._outgoing().without_keys(failure)
-        if self._decoder is not None:
+        incoming = self._incoming
+        if incoming is not None:
             with suppress(RemoteProtocolError):  # what stood before a fault counts
                 for happening in self._held:
                     if isinstance(happening, BodyReceived):
-                        outputs += self._decoder.receive(happening.data)
+                        outputs += incoming.decoder.receive(happening.data)
             self._over = any(isinstance(happening, BodyEnded | Failed) for happening in self._held)
-            outputs += [*self._drop(), *self._close_blocks()]
-            self._note_attempt(failure, now)
+            outputs += [*self._drop(), *incoming.close_blocks()]
+            self._ledger.enter(incoming, failure, now)
         self._ask, self._held = None, []
         return outputs + self._end(self._with_failure(self._salvage(), failure))
 
@@ -300,8 +263,8 @@ class Exchange:
         if isinstance(happening, Woke):
             if self.wake_at is None or now < self.wake_at:
                 return []
-            if self._why is None and self._total_at is not None and now >= self._total_at:
-                self._why, happening = Failure(kind="timeout", message=self._what_took_so_long(True)), Cancelled()
+            if self._why is None and self._deadlines.is_late(now):
+                self._why, happening = self._timed_out(now), Cancelled()
         elif isinstance(happening, Cancelled):
             self._why = Failure(kind="cancelled", message=_BY_CALLER)
         return self._pass_on(renewal, renewal.receive(happening, now), now)
@@ -310,16 +273,14 @@ class Exchange:
         if outputs and isinstance(outputs[-1], Done):
             self._renewal = None
             return [*outputs[:-1], *self._renewed(renewal, cast("Done[Renewed]", outputs[-1]).result, now)]
-        total = None if self._why is not None else self._total_at
-        times = [at for at in (renewal.wake_at, total) if at is not None]
-        self.wake_at = min(times, default=None)
+        self.wake_at = renewal.wake_at if self._why is not None else self._deadlines.sooner(renewal.wake_at)
         return outputs
 
     def _renewed(self, renewal: Renewal, renewed: Renewed, now: float) -> list[Any]:
         old, new = self._handle(), renewed.handle
         failure = self._why or renewed.failure
         if failure is None and renewal.refused and new == old:
-            failure = self._failure  # the refusal stands
+            failure = self._ledger.failure  # the refusal stands
         if new != old:
             self.handle, self.auth = new, new.auth  # also where the call ends: who keeps it may not have heard of it
         if failure is not None:
@@ -327,7 +288,7 @@ class Exchange:
         if new != old:
             self.route = new.route_for(self.request, self.model)
         try:
-            if self._attempt == len(self.lost) and new != old:
+            if self._is_first() and new != old:
                 codec = cast("Any", self.route.codec)
                 self._http = codec.encode(self.request, self.model, stream=self.stream)
             self._outgoing().check()
@@ -339,31 +300,32 @@ class Exchange:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def _begin(self, now: float) -> list[Any]:
-        first = self._attempt == len(self.lost)
-        return self._ask_payload() if first and ON_PAYLOAD in self.hooks else self._send(now)
+        return self._ask_payload() if self._is_first() and ON_PAYLOAD in self.hooks else self._send(now)
+
+    def _is_first(self) -> bool:
+        """Whether no attempt has begun yet."""
+        return self._ledger.number == len(self.lost)
 
     def _send(self, now: float) -> list[Any]:
-        if self._total_at is not None and now >= self._total_at:  # it passed while something else was waited for
-            failure = Failure(kind="timeout", message=self._what_took_so_long(True))
-            return self._end(self._with_failure(self._salvage(), failure))
+        if self._deadlines.is_late(now):  # it passed while something else was waited for
+            return self._end(self._with_failure(self._salvage(), self._timed_out(now)))
         http = self._http
         assert http is not None
         call = self._call = self.ids.next()
-        limits = (self._first_event, self._idle, self._reasoning_idle)
         effect = CallHttp(
             call,
             http.method,
             join_url(self.route.base_url, http.path),
             self._outgoing().headers(),
             http.body,
-            patience=None if None in limits else max(limit for limit in limits if limit is not None),
+            patience=self._deadlines.patience,
             tokens=self._tokens,
             recordable=True,
         )
         self._queued, self._over = self._tokens is not None, False
         if not self._queued:
             return [*self._open(now), effect]
-        self._set_deadline(now, None, "total_timeout")
+        self.wake_at = self._deadlines.pause()
         return [effect]
 
     def _admitted(self, happening: Admitted, now: float) -> list[Any]:
@@ -376,105 +338,83 @@ class Exchange:
 
     def _open(self, now: float) -> list[Any]:
         """The attempt begins, and what the last one had said is withdrawn."""
-        again = [] if self._failure is None else [AttemptReset(self._attempt + 1, self._failure)]
-        self._attempt += 1
-        self._began_at = now
-        self._decoder = None
-        self._status, self._headers = None, ()
-        self._output = self._draining = False
-        self._progress = 0
-        limit = self.request.options.get("connect_timeout", CONNECT_TIMEOUT)
-        self._set_deadline(now, limit, "connect_timeout")
+        ledger = self._ledger
+        again = [] if ledger.failure is None else [AttemptReset(ledger.number + 1, ledger.failure)]
+        ledger.begin(now)
+        self._incoming = None
+        self.wake_at = self._deadlines.expect_connection(now)
         return again
 
     def _outgoing(self) -> Outgoing:
         assert self._http is not None
         return Outgoing(self.auth, self.route, self.request, self.model, self._http)
 
-    def _set_deadline(self, now: float, limit: float | None, name: str) -> None:
-        self._deadline = name
-        at = None if limit is None else now + limit
-        total = self._total_at
-        self.wake_at = total if at is None or (total is not None and total < at) else at
-
     # --- happenings ------------------------------------------------------------------------------------------------
 
     def _connected(self, happening: Connected, now: float) -> list[Any]:
         if happening.id != self._call:
             return self._stale(happening)
-        if self._status is None:
-            self._set_deadline(now, self._first_event, "first_event_timeout")
+        if self._incoming is None:
+            self.wake_at = self._deadlines.expect_first_event(now)
         return []
 
     def _head(self, happening: HeadReceived, now: float) -> list[Any]:
         if happening.id != self._call:
             return self._stale(happening)
-        if self._decoder is not None:
+        if self._incoming is not None:
             raise LocalProtocolError("a second head for one call")
-        self._status = happening.status
-        self._headers = without_cookies(happening.headers)
-        self._decoder = self.route.codec.decoder(status=happening.status, headers=self._headers, model=self.model)
+        status, headers = happening.status, without_cookies(happening.headers)
+        decoder = self.route.codec.decoder(status=status, headers=headers, model=self.model)
+        self._incoming = Incoming(status, headers, decoder)
         if ON_RESPONSE in self.hooks:
-            return self._ask_host(ON_RESPONSE, ResponseHead(happening.status, self._headers))
-        if self._deadline == "connect_timeout":  # else it runs already, and a head is no event
-            self._set_deadline(now, self._first_event, "first_event_timeout")
+            return self._ask_host(ON_RESPONSE, ResponseHead(status, headers))
+        if self._deadlines.running == "connect_timeout":  # else it runs already, and a head is no event
+            self.wake_at = self._deadlines.expect_first_event(now)
         return []
 
     def _body(self, happening: BodyReceived, now: float) -> list[Any]:
         if happening.id != self._call:
             return self._stale(happening)
-        decoder = self._decoder
-        if decoder is None:
+        incoming = self._incoming
+        if incoming is None:
             raise LocalProtocolError("a body before its head")
+        decoder = incoming.decoder
         try:
             events = decoder.receive(happening.data)
         except RemoteProtocolError as error:
-            if self._draining:  # the answer is whole; what follows it cannot take it back
-                return [*self._drop(), *self._conclude(decoder, None, now)]
+            if incoming.draining:  # the answer is whole; what follows it cannot take it back
+                return [*self._drop(), *self._conclude(incoming, None, now)]
             return self._broken(error, [], now)
         progress: int = getattr(decoder, "progress", 0)
-        if events or progress != self._progress:
-            self._progress = progress
-            if not self._draining:
-                if self._is_thinking(events):
-                    limit, self._deadline = self._reasoning_idle, "reasoning_idle_timeout"
-                else:
-                    limit, self._deadline = self._idle, "idle_timeout"
-                at = None if limit is None else now + limit
-                total = self._total_at
-                self.wake_at = total if at is None or (total is not None and total < at) else at
-            if not self._output:
-                self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
-        if decoder.ended and not self._draining:
-            return self._drain(decoder, events, now)
+        if events or progress != incoming.progress:
+            incoming.progress = progress
+            if not incoming.draining:
+                self.wake_at = self._deadlines.expect_next(events, now)
+            if not incoming.output:
+                incoming.note_output(events)
+        if decoder.ended and not incoming.draining:
+            return self._drain(incoming, events, now)
         if events and self.wake_at is not None and now >= self.wake_at:
             # Nobody wakes a machine as long as there is news for it, and news without end would outrun the deadline.
             return [*events, *self._woke(Woke(), now)]
         return events
 
-    def _is_thinking(self, events: list[Any]) -> bool:
-        """Whether the model reasons as these events end. A count of tokens does not say that it stopped."""
-        for event in reversed(events):
-            if not isinstance(event, UsageUpdate):
-                return isinstance(event, _THINKING)
-        return self._deadline == "reasoning_idle_timeout"
-
-    def _drain(self, decoder: Decoder, events: list[Any], now: float) -> list[Any]:
+    def _drain(self, incoming: Incoming, events: list[Any], now: float) -> list[Any]:
         try:
-            decoder.receive(b"")  # a fault ends a decoder as well, and speaks up when asked again
+            incoming.decoder.receive(b"")  # a fault ends a decoder as well, and speaks up when asked again
         except RemoteProtocolError as error:
             return self._broken(error, events, now)
-        self._draining = True
-        self._set_deadline(now, DRAIN_TIMEOUT, "")
+        incoming.draining = True
+        self.wake_at = self._deadlines.expect_rest(now, DRAIN_TIMEOUT)
         return events
 
     def _body_ended(self, happening: BodyEnded, now: float) -> list[Any]:
         if happening.id != self._call:
             return self._stale(happening)
-        if self._decoder is None:
+        if self._incoming is None:
             raise LocalProtocolError("the end of a body before its head")
         self._call = None
-        return self._conclude(self._decoder, None, now)
+        return self._conclude(self._incoming, None, now)
 
     def _failed(self, happening: Failed, now: float) -> list[Any]:
         if happening.id == self._ask:
@@ -484,42 +424,33 @@ class Exchange:
         opened = self._admitted(Admitted(happening.id), now) if self._queued else []
         self._call = None
         # A connection that breaks once an answer had begun has cut it short, whatever broke it.
-        kind = "truncated" if happening.kind == "connection" and self._decoder is not None else happening.kind
+        kind = "truncated" if happening.kind == "connection" and self._incoming is not None else happening.kind
         failure = Failure(
             kind=kind, message=happening.message, retryable=kind in ("connection", "timeout", "truncated")
         )
-        if self._decoder is None:
-            return [*opened, *self._give_up_or_retry(None, failure, [], now)]
-        return self._conclude(self._decoder, failure, now)
+        return [*opened, *self._break_off(failure, now)]
 
     def _woke(self, happening: Woke, now: float) -> list[Any]:
         if self.wake_at is None or now < self.wake_at or self._result is not None:
             return []  # a driver may wake a machine too early; it says again when
-        late = self._total_at is not None and now >= self._total_at
         if self._ask is not None:  # only the whole call's deadline runs then
-            return self._stop_asking(Failure(kind="timeout", message=self._what_took_so_long(late)), now)
+            return self._stop_asking(self._timed_out(now), now)
+        failure = self._ledger.failure
         if self._call is None:
-            failure = self._failure
             assert failure is not None
-            if late:  # woken too late to try again: the failure that is in the ledger stands
+            if self._deadlines.is_late(now):  # woken too late to try again: the failure that is in the ledger stands
                 return self._end(self._with_failure(self._salvage(), failure))
             return self._renew(now) if self._is_renewable() else self._send(now)
-        failure = Failure(kind="timeout", message=self._what_took_so_long(late), retryable=not late)
         if self._queued:
-            return self._leave_queue(self._failure or failure)
+            return self._leave_queue(failure or self._timed_out(now))
         drop = self._drop()
-        if self._draining and self._decoder is not None:
-            return [*drop, *self._conclude(self._decoder, None, now)]
-        if self._decoder is None:
-            return [*drop, *self._give_up_or_retry(None, failure, [], now)]
-        return [*drop, *self._conclude(self._decoder, failure, now)]
+        if self._incoming is not None and self._incoming.draining:
+            return [*drop, *self._conclude(self._incoming, None, now)]
+        return [*drop, *self._break_off(self._timed_out(now), now)]
 
-    def _what_took_so_long(self, late: bool) -> str:
-        if late:
-            return "the call took longer than its total_timeout"
-        if self._deadline == "connect_timeout":
-            return "no connection within the time allowed (connect_timeout)"
-        return f"no event within the time allowed ({self._deadline})"
+    def _timed_out(self, now: float) -> Failure:
+        deadlines = self._deadlines
+        return Failure(kind="timeout", message=deadlines.what_passed(now), retryable=not deadlines.is_late(now))
 
     def _cancelled(self, happening: Cancelled, now: float) -> list[Any]:
         if self._result is not None:
@@ -533,9 +464,12 @@ class Exchange:
             return self._leave_queue(failure)
         outputs: list[Any] = []
         if self._call is not None:  # else the attempt is over and in the ledger
-            outputs += [*self._drop(), *self._close_blocks()]
-            whole = self._draining and self._salvage().error is None
-            self._note_attempt(None if whole else failure, now)
+            incoming, whole = self._incoming, False
+            outputs += self._drop()
+            if incoming is not None:
+                outputs += incoming.close_blocks()
+                whole = incoming.draining and incoming.decoder.partial().error is None
+            self._ledger.enter(incoming, None if whole else failure, now)
             if whole:
                 return outputs + self._end(self._salvage())
         return outputs + self._end(self._with_failure(self._salvage(), failure))
@@ -560,68 +494,55 @@ class Exchange:
         """The peer sent what cannot be read; the call is dropped."""
         drop = self._drop()
         failure = error.failure or Failure(kind="protocol", message=str(error))
-        return [*events, *drop, *self._give_up_or_retry(self._salvage(), failure, [], now)]
+        return [*events, *drop, *self._give_up_or_retry(self._salvage(), failure, now)]
 
-    def _close_blocks(self) -> list[Any]:
-        """The End of every open block, so that each Start has one also when a call breaks off."""
-        try:
-            return list(self._decoder.end()) if self._decoder is not None else []
-        except RemoteProtocolError:
-            return []
+    def _break_off(self, failure: Failure, now: float) -> list[Any]:
+        """No more comes of this attempt, for this reason."""
+        if self._incoming is None:
+            return self._give_up_or_retry(None, failure, now)
+        return self._conclude(self._incoming, failure, now)
 
-    def _conclude(self, decoder: Decoder, failure: Failure | None, now: float) -> list[Any]:
+    def _conclude(self, incoming: Incoming, failure: Failure | None, now: float) -> list[Any]:
         """The body is over or broke off (`failure`): whatever the decoder makes of it."""
-        events = self._close_blocks()
+        events = incoming.close_blocks()
+        incoming.note_output(events)
         try:
-            response = decoder.finish()
+            response = incoming.decoder.finish()
         except RemoteProtocolError as error:
             failure = failure or error.failure or Failure(kind="protocol", message=str(error))
-            return self._give_up_or_retry(decoder.partial(), failure, events, now)
+            return events + self._give_up_or_retry(incoming.decoder.partial(), failure, now)
         if response.error is not None:
-            failure = response.error
-            if failure.retry_after is None and (self._status or 0) >= 400:  # it may be a date, with no `Date` beside it
-                failure = evolve(failure, retry_after=retry_after(self._headers, now))
-            hint = self.route.hints.get(failure.status or 0)
-            if hint is not None and failure.kind != "context_overflow":
-                failure = evolve(failure, message=f"{failure.message} ({hint})")
-            place = header(self._headers, "location")
-            if place is not None and 300 <= (self._status or 0) < 400:
-                failure = evolve(failure, message=_redirected(self._status, place))
-            response = evolve(response, error=failure)
-            return self._give_up_or_retry(response, failure, events, now)
-        self._note_output(events)
-        self._note_attempt(None, now, whole=response)
+            failure = incoming.explained(response.error, self.route.hints, now)
+            return events + self._give_up_or_retry(evolve(response, error=failure), failure, now)
+        self._ledger.enter(incoming, None, now, whole=response)
         return events + self._end(response)
 
-    def _give_up_or_retry(
-        self, response: LlmResponse | None, failure: Failure, events: list[Any], now: float
-    ) -> list[Any]:
-        self._note_output(events)
+    def _give_up_or_retry(self, response: LlmResponse | None, failure: Failure, now: float) -> list[Any]:
+        incoming, ledger = self._incoming, self._ledger
         failure = self._outgoing().without_keys(failure)
-        if failure.request_id is None:
-            failure = evolve(failure, request_id=request_id_of(self._headers))
+        if failure.request_id is None and incoming is not None:
+            failure = evolve(failure, request_id=incoming.request_id)
         if self._may_renew(failure):
             self._refused = True
             renewal = Renewal(self._handle(), True, self.hooks, self.seed, self.ids)
             outputs = renewal.start(now)
             if outputs != [Done(Renewed(self._handle()))]:  # else there is no way to another one
-                self._note_attempt(failure, now, Again(0.0, self._spent))
-                self._failure, self._renewal = failure, renewal
-                return events + self._pass_on(renewal, outputs, now)
+                ledger.enter(incoming, failure, now, again=Again(0.0, ledger.spent))
+                self._renewal = renewal
+                return self._pass_on(renewal, outputs, now)
         again = None
         if self._may_retry():
-            again = Backoff.of(self.request.options).again(failure, self._spent, self._attempt, self.seed)
-        if again is not None and self._total_at is not None and now + again.wait >= self._total_at:
+            again = Backoff.of(self.request.options).again(failure, ledger.spent, ledger.number, self.seed)
+        if again is not None and self._deadlines.is_late(now + again.wait):
             again = None
-        self._note_attempt(failure, now, again)
+        ledger.enter(incoming, failure, now, again=again)
         if again is not None:
-            self._failure, self._spent = failure, again.spent
             self.wake_at = now + again.wait
-            return events
-        return events + self._end(self._with_failure(response if response is not None else self._salvage(), failure))
+            return []
+        return self._end(self._with_failure(response if response is not None else self._salvage(), failure))
 
     def _may_retry(self) -> bool:
-        return self.retry_after_output or not self._output
+        return self.retry_after_output or self._incoming is None or not self._incoming.output
 
     def _may_renew(self, failure: Failure) -> bool:
         able = not self._refused and not self._outgoing().brings_own()
@@ -632,62 +553,32 @@ class Exchange:
             return response
         return evolve(response, stop_reason="aborted" if failure.kind == "cancelled" else "error", error=failure)
 
-    def _note_output(self, events: list[Any]) -> None:
-        if not self._output:
-            self._output = any(not isinstance(event, _NO_OUTPUT) for event in events)
-
-    def _note_attempt(
-        self, failure: Failure | None, now: float, again: Again | None = None, *, whole: LlmResponse | None = None
-    ) -> None:
-        said = whole if whole is not None or self._decoder is None else self._decoder.partial()
-        self._attempts.append(
-            Attempt(
-                self._attempt,
-                self._began_at,
-                now,
-                status=self._status,
-                request_id=request_id_of(self._headers) or (None if failure is None else failure.request_id),
-                failure=failure,
-                output=self._output,
-                usage=None if said is None else said.usage,
-                retry_in=None if again is None else again.wait,
-                counted=again is None or again.spent.retries > self._spent.retries,
-            )
-        )
-
     def _salvage(self) -> LlmResponse:
         """What this attempt had brought, without a verdict of its own where the decoder has none."""
-        if self._decoder is not None:
-            return self._decoder.partial()
-        failure = self._failure or Failure(kind="connection", message="no response had begun")
+        if self._incoming is not None:
+            return self._incoming.decoder.partial()
+        failure = self._ledger.failure or Failure(kind="connection", message="no response had begun")
         return LlmResponse(content=(), stop_reason="error", error=failure, api=self.route.codec.api)
 
-    def _dress(self, response: LlmResponse, attempts: list[Attempt]) -> LlmResponse:
+    def _dress(self, response: LlmResponse) -> LlmResponse:
         """What the decoder cannot know: the provider, the encoder's notes, the ledger."""
         notes = self._http.notes if self._http is not None else ()
+        incoming, request_id = self._incoming, response.request_id
+        if request_id is None and incoming is not None:
+            request_id = incoming.request_id
         return evolve(
             response,
             provider=self.provider if response.provider is None else response.provider,
             notes=notes + response.notes,
-            attempts=tuple(attempts),
-            request_id=request_id_of(self._headers) if response.request_id is None else response.request_id,
-            headers=self._headers,
+            attempts=tuple(self._ledger.attempts),
+            request_id=request_id,
+            headers=() if incoming is None else incoming.headers,
         )
 
     def _end(self, response: LlmResponse) -> list[Any]:
-        self._result = self._dress(response, self._attempts)
+        self._result = self._dress(response)
         self.wake_at = None
         return [ResponseEnd(self._result), Done(self._result)]
-
-
-def _redirected(status: int | None, place: str) -> str:
-    """What a redirect says, less what may hold a key, and in a length for people."""
-    place = redact_text(without_secrets(place))[:200]
-    return f"HTTP {status}: the server sends this call to {place}, and lash follows nobody; make that the base_url"
-
-
-def _longer(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else max(a, b)
 
 
 _HANDLERS: dict[type, Callable[[Exchange, Any, float], list[Any]]] = {

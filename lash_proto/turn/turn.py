@@ -30,11 +30,10 @@ from typing import Any, Final, cast
 from attrs import define, evolve, field, fields, setters
 
 from ..effects import Abort, AskHost
-from ..errors import OutputError
 from ..failures import Failure, LocalProtocolError
 from ..happenings import Cancelled, Failed, Happening, HostAnswered, Progressed, Steered, Woke
 from ..machine import Done, Ids
-from ..messages import AssistantMessage, LlmRequest, Message, UserMessage
+from ..messages import AssistantMessage, LlmRequest, Message
 from ..models import ModelSpec
 from ..providers.handle import ProviderHandle
 from ..renewal import ON_RENEW, ON_RENEWED
@@ -42,18 +41,18 @@ from ..replies import Attempt, LlmResponse
 from ..schema import output_of
 from ..tools import Tool, tools_of
 from ..values import UNSET
+from .answers import answers_to
 from .batch import Batch
 from .context import BadAnswer, Told, check_continuable, is_too_long, messages_in
 from .events import AgentEnd, AgentStart, MessageEnd, MessageStart, TurnEnd, TurnStart
+from .form import Form
 from .hooks import (
-    APPROVE,
     CONVERT_TO_LLM,
     ON_OVERFLOW,
     PREPARE_NEXT_TURN,
     SAVE,
     SHOULD_STOP,
     TRANSFORM_CONTEXT,
-    Block,
     Later,
     NextTurn,
     TurnContext,
@@ -61,12 +60,11 @@ from .hooks import (
 from .model_call import ABORTED, LOST, ModelTurn
 from .progress import Progress
 from .queues import Queues
-from .results import AgentResult, Budget, EndReason, output_in
+from .results import AgentResult, Budget, EndReason
+from .saving import Saving, Step
 from .state import Paused, Phase, TurnState, Waiting
 
 _BETWEEN: Final = frozenset({SHOULD_STOP, PREPARE_NEXT_TURN})
-_MENDS: Final = 2
-"""How often in a run a model that was to answer in a form, and did not, is told so."""
 
 
 def _progress(run: Progress | Iterable[Message]) -> Progress:
@@ -106,9 +104,7 @@ class Turn:
     """Whether `handle` is the one given, or that one with a credential had anew."""
 
     _answers: dict[int, Any] = field(factory=dict[int, Any], init=False)  # to what a run that was saved had asked
-    _saving: int | None = field(default=None, init=False)
-    _stale: bool = field(default=False, init=False)  # what is being kept is no longer the whole of it
-    _then: str | None = field(default=None, init=False)  # what follows once it is kept
+    _saving: Saving = field(factory=Saving, init=False)
     _child: ModelTurn | None = field(default=None, init=False)
     _batch: Batch | None = field(default=None, init=False)
     _told: Told | None = field(default=None, init=False)
@@ -156,7 +152,7 @@ class Turn:
         id, run = happening.id, self.run
         if id == run.question and not run.later:
             return self._answered(_answer(happening), now)
-        if id == self._saving:
+        if id == self._saving.question:
             return self._kept(_answer(happening), now)
         if self._batch is not None and self._batch.owns(id):
             outputs = self._batch.receive(happening)
@@ -170,7 +166,7 @@ class Turn:
         """After a restore: what must be performed again. What was kept as answered is not asked again, and a tool that
         was running runs again only where it says that this does no harm."""
         run = self.run
-        self._saving, self._stale = None, False
+        self._saving = Saving(then=self._saving.then)
         if run.phase == "tools":
             assert self._batch is not None
             return self._work(self._batch.restore(self._answers), now)
@@ -243,19 +239,8 @@ class Turn:
         )
         if state.batch is not None:
             turn._batch = Batch.restored(state.batch, turn.tools, turn.hooks, turn.ids, turn.run.messages)
-        for key, answer in (answers or {}).items():
-            turn._answers[turn._asked_as(key, answer)] = answer
+        turn._answers = answers_to(turn._waiting(), answers or {})
         return turn
-
-    def _asked_as(self, key: Any, answer: Any) -> int:
-        """The id of what an answer is to; ValueError where it is none."""
-        waiting = self._waiting()
-        for each in waiting:
-            if key in (each.id, str(each.id), each.call and each.call.id):
-                if each.name == APPROVE and answer is not Later and not isinstance(answer, bool | str | Block | Later):
-                    raise ValueError(f"{answer!r} is no answer to {APPROVE}: it is True, False, why not, or Later()")
-                return each.id
-        raise ValueError(f"the answer {key!r} is to nothing that this run asked: {[each.id for each in waiting]}")
 
     def _waiting(self) -> tuple[Waiting, ...]:
         run = self.run
@@ -279,30 +264,24 @@ class Turn:
         run = self.run
         if self._child is not None:
             return self._heard(self._child.restart(now), now)
-        if self._then != "call":  # else it had not begun
+        if self._saving.then != "call":  # else it had not begun
             run.lost += (Attempt(len(run.lost) + 1, run.begun or now, now, failure=LOST),)
         run.begun = now
         return self._keep("call", now)
 
     # --- keeping the state -----------------------------------------------------------------------------------------
 
-    def _keep(self, then: str | None, now: float) -> list[Any]:
+    def _keep(self, then: Step | None, now: float) -> list[Any]:
         """Have the state kept where somebody does that, and go on with a step once it is."""
         if SAVE not in self.hooks:
             return self._go(then, now)
-        self._then = then or self._then
-        if self._saving is not None:
-            self._stale = True
-            return []
-        return self._save(now)
+        return self._save(now) if self._saving.want(then) else []
 
     def _save(self, now: float) -> list[Any]:
-        self._stale = False
-        self._saving = self.ids.next()
-        return [AskHost(self._saving, SAVE, self.state(now).to_json())]
+        return [AskHost(self._saving.begin(self.ids), SAVE, self.state(now).to_json())]
 
     def _kept(self, happening: HostAnswered | Failed, now: float) -> list[Any]:
-        self._saving = None
+        again = self._saving.end()
         if isinstance(happening, Failed):
             self.hooks -= {SAVE}
             failure = Failure("other", f"the state could not be saved: {happening.message}")
@@ -310,12 +289,9 @@ class Turn:
                 return self._stop(now, "error", failure)
             self.run.reason, self.run.error = "error", failure
             return self._close()
-        if self._stale:
-            return self._save(now)
-        then, self._then = self._then, None
-        return self._go(then, now)
+        return self._save(now) if again else self._go(self._saving.take_step(), now)
 
-    def _go(self, then: str | None, now: float) -> list[Any]:
+    def _go(self, then: Step | None, now: float) -> list[Any]:
         match then:
             case "call":
                 return self._call(now)
@@ -445,19 +421,6 @@ class Turn:
         run.more = message.stop_reason == "pause"
         return outputs + self._after_turn(now)
 
-    def _mend(self) -> list[Message]:
-        """What the model is told of an answer that is not in the form asked for."""
-        run = self.run
-        assert run.message is not None
-        if self.output is None or run.message.stop_reason != "stop" or run.mends == _MENDS:
-            return []
-        try:
-            output_in(run.message, self.output)
-        except OutputError as error:
-            run.mends += 1
-            return [UserMessage(f"That answer is not in the form asked for: {error}. Give it again, in that form.")]
-        return []
-
     # --- its tools -------------------------------------------------------------------------------------------------
 
     def _work(self, outputs: list[Any], now: float, *, news: bool = False) -> list[Any]:
@@ -518,7 +481,7 @@ class Turn:
         """Another turn, or the end."""
         run = self.run
         terminated = self._batch is not None and self._batch.terminates
-        mend = self._mend()
+        mend = Form(self.output).mend(run)
         if not run.more and not mend and not self.queues:
             return self._finish("terminated" if terminated else "done", None, now)
         spent = self.budget.spent(run.turns, run.usage, run.cost)
@@ -615,9 +578,9 @@ class Turn:
         if run.phase in ("new", "end", "done"):
             return []
         question = None if run.later else run.question
-        outputs: list[Any] = [Abort(id) for id in (question, self._saving) if id is not None]
+        outputs: list[Any] = [Abort(id) for id in (question, self._saving.question) if id is not None]
         run.question, run.later, run.reason, run.error = None, False, reason, failure
-        self._saving, self._stale, self._then, self._look_at = None, False, None, None
+        self._saving, self._look_at = Saving(), None
         if self._child is not None:
             return outputs + self._heard(self._child.receive(Cancelled(), now), now)
         if run.phase in ("stop", "prepare", "overflow", "between"):
@@ -638,7 +601,7 @@ class Turn:
 
     def _close(self) -> list[Any]:
         run = self.run
-        output = self._read_output()
+        output = Form(self.output).read(run)
         assert run.reason is not None
         run.phase, self._batch = "done", None
         new = tuple(run.new)
@@ -646,17 +609,6 @@ class Turn:
             AgentEnd(new),
             Done(AgentResult(run.reason, new, run.error, run.turns, run.usage, run.cost, output)),
         ]
-
-    def _read_output(self) -> Any:
-        run = self.run
-        if self.output is None or run.error is not None:
-            return None
-        try:
-            return output_in(run.message, self.output)
-        except OutputError as error:
-            if run.reason == "done":
-                run.reason, run.error = "error", Failure("other", str(error))
-            return None
 
 
 def _answer(happening: Any) -> HostAnswered | Failed:

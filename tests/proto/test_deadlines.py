@@ -1,4 +1,6 @@
-"""The deadlines of a call in each dialect's own bytes: what is life, what keeps a connection warm, what is thought."""
+"""The deadlines of a call, by hand and in each dialect's own bytes: what is life, what keeps a connection warm, what is
+thought.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,77 @@ import pytest
 
 from lash_proto.codec import Route
 from lash_proto.codecs import CODECS
+from lash_proto.deadlines import Deadlines
 from lash_proto.exchange import Exchange
 from lash_proto.faux import FauxReply
 from lash_proto.messages import LlmRequest, ProviderOptions, ReasoningPart, TextPart
 from lash_proto.models import ModelSpec
 from lash_proto.providers.handle import KeyAuth
+from lash_proto.replies import ReasoningDelta, ReasoningEnd, ReasoningStart, TextDelta, UsageUpdate
+from lash_proto.usage import LlmUsage
 from tests.fake_world import Answer, Run, rendered, run
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+COUNT = UsageUpdate(LlmUsage(input_tokens=1))
+
+
+def deadlines(*, stream: bool = True, **options: Any) -> Deadlines:
+    return Deadlines.of(ProviderOptions(**options), 1000.0, stream=stream)
+
+
+def test_what_a_request_leaves_unset_has_its_default() -> None:
+    """The table of DESIGN, section 3."""
+    assert deadlines() == Deadlines(None, connect=10.0, first_event=120.0, idle=120.0, reasoning_idle=600.0)
+    assert deadlines(stream=False).first_event == 600.0
+
+
+def test_none_is_no_limit() -> None:
+    none = deadlines(connect_timeout=None, first_event_timeout=None, idle_timeout=None, reasoning_idle_timeout=None)
+    assert none == Deadlines()
+    assert none.expect_connection(1001.0) is none.expect_first_event(1001.0) is none.expect_next([], 1001.0) is None
+    assert deadlines(stream=False, first_event_timeout=None).first_event is None
+    assert deadlines(stream=False, reasoning_idle_timeout=None).first_event is None
+
+
+def test_one_runs_at_a_time_and_says_which_it_was() -> None:
+    one = deadlines()
+    assert (one.expect_connection(1001.0), one.running) == (1011.0, "connect_timeout")
+    assert one.what_passed(1011.0) == "no connection within the time allowed (connect_timeout)"
+    assert (one.expect_first_event(1002.0), one.running) == (1122.0, "first_event_timeout")
+    assert one.what_passed(1122.0) == "no event within the time allowed (first_event_timeout)"
+    assert (one.expect_next([TextDelta(0, "a")], 1003.0), one.running) == (1123.0, "idle_timeout")
+    assert (one.expect_rest(1004.0, 1.0), one.pause()) == (1005.0, None)
+
+
+def test_the_whole_calls_runs_beside_them_all() -> None:
+    whole = deadlines(total_timeout=5.0)
+    assert whole.expect_connection(1001.0) == whole.expect_first_event(1001.0) == whole.pause() == 1005.0
+    assert whole.expect_next([TextDelta(0, "a")], 1001.0) == 1005.0
+    assert (whole.expect_rest(1003.0, 1.0), whole.expect_rest(1004.5, 1.0)) == (1004.0, 1005.0)
+    assert (whole.sooner(None), whole.sooner(1004.0), whole.sooner(1006.0)) == (1005.0, 1004.0, 1005.0)
+    assert (whole.is_late(1004.9), whole.is_late(1005.0)) == (False, True)
+    assert whole.what_passed(1005.0) == "the call took longer than its total_timeout"
+
+
+@pytest.mark.parametrize(
+    ("events", "reasons"),
+    [
+        ([ReasoningStart(0)], True),
+        ([TextDelta(0, "a"), ReasoningDelta(1, "b")], True),
+        ([ReasoningDelta(0, "b"), COUNT, COUNT], True),
+        ([ReasoningDelta(0, "b"), ReasoningEnd(0, ReasoningPart("b"))], False),
+        ([ReasoningDelta(0, "b"), TextDelta(1, "a"), COUNT], False),
+    ],
+)
+def test_the_last_word_says_whether_the_model_reasons(events: list[Any], reasons: bool) -> None:
+    one = deadlines()
+    assert one.expect_next(events, 1001.0) == (1601.0 if reasons else 1121.0)
+    for silent in ([], [COUNT]):  # word of work, and counts: it does what it did
+        assert one.expect_next(silent, 1002.0) == (1602.0 if reasons else 1122.0)
+
+
+# --- in each dialect's own bytes -------------------------------------------------------------------------------------
 
 CHATS = tuple(api for api in CODECS if not api.endswith("-images"))
 THOUGHT = FauxReply((ReasoningPart("Hm, hm, hm, hm, hm."), TextPart("Yes, yes, yes, yes.")), piece=4)
