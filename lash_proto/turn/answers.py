@@ -24,7 +24,8 @@ def answers_to(waiting: Iterable[Waiting], answers: Mapping[Any, Any]) -> dict[i
 
 def _question_of(key: Any, answer: Any, asked: tuple[Waiting, ...]) -> int:
     for each in asked:
-        if key in (each.id, str(each.id), each.call and each.call.id):
+        names = [each.id, str(each.id), *([] if each.call is None else [each.call.id])]
+        if key in names:
             if each.name == APPROVE and answer is not Later and not isinstance(answer, bool | str | Block | Later):
                 raise ValueError(f"{answer!r} is no answer to {APPROVE}: it is True, False, why not, or Later()")
             return each.id

@@ -229,7 +229,7 @@ class PartialMessage:
         self._blocks.append(block)
 
     def _open(self, event: Any) -> _OpenBlock:
-        index = event.content_index
+        index: int = event.content_index
         block = self._blocks[index] if 0 <= index < len(self._blocks) else None
         if not isinstance(block, _OpenBlock) or _KINDS[type(block.start)] is not _KINDS[type(event)]:
             raise ValueError(f"a {type(event).__name__} of block {index}, which is not open as such")

@@ -24,7 +24,7 @@ def test_not_all_need_be_there() -> None:
     assert answers_to(ASKED, {4: False, 7: "no"}) == {4: False, 7: "no"}
 
 
-@pytest.mark.parametrize("key", [5, "look", ""])
+@pytest.mark.parametrize("key", [5, "look", "", None])
 def test_one_to_nothing_that_was_asked_is_a_mistake(key: Any) -> None:
     with pytest.raises(ValueError, match=rf"the answer {key!r} is to nothing that this run asked: \[4, 7\]"):
         answers_to(ASKED, {key: True})
