@@ -60,13 +60,15 @@ class SseParser:
     max_event_bytes: int = MAX_BYTES
     _safe: int = field(init=False)  # so short a piece is within the limits, whatever stands in it
     _short: int = field(init=False)
-    # A line whose end has not come, and the line of its event's name where that came in one piece with it. It grows in
-    # place, so bytes that come singly cost no more each in a long line.
-    _line: bytearray = field(init=False, factory=bytearray)
+    # A line whose end has not come, and what came in one piece with it of its event: the line of the name before it, or
+    # its own end and no more. It grows in place, so bytes that come singly cost no more each in a long line. While it
+    # is not empty, whoever feeds the parser may add bytes without CR and LF to it himself, as long as it stays within
+    # `limit`: no event comes of them, and for reads of a few bytes the call is dearer than what it does.
+    begun: bytearray = field(init=False, factory=bytearray)
+    limit: int = field(init=False)
     _name: str = field(init=False, default="")
     _called: str = field(init=False, default="")  # the event before this one
     _head: str = field(init=False, default="data: ")  # so this one begins, if it is called the same
-    _most: int = field(init=False)  # bytes of a line that may wait for its end, with the head of its event before it
     _data: list[str] = field(init=False, factory=list[str])
     _size: int = field(init=False, default=0)  # bytes of the lines in `_data`
     _open: int = field(init=False, default=0)  # brackets not closed in a JSON text without `data:`
@@ -78,20 +80,20 @@ class SseParser:
     def __attrs_post_init__(self) -> None:
         self._safe = min(self.max_line_bytes, self.max_event_bytes)
         self._short = min(self._safe, _SHORT)
-        self._most = self.max_line_bytes
+        self.limit = self.max_line_bytes
 
     def receive(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Raises `RemoteProtocolError` for what an earlier call found."""
-        begun = self._line
+        begun = self.begun
         if begun and 10 not in data and 13 not in data:
             # Most small reads: more of a line. One that has begun means that BOM, CRLF and fault are settled.
             begun += data
-            if len(begun) > self._most:
-                self._fail_line()
-            return []
-        if self._unsettled:
+            if len(begun) <= self.limit:
+                return []
+            data = b""
+        elif self._unsettled:
             data = self._settle(data)
-        if begun:  # it ends in these bytes
+        if begun:  # it ends in these bytes, or is too long to wait for
             data = b"".join((begun, data))
             begun.clear()
         if self._data or self._name or len(data) > self._short:
@@ -104,18 +106,26 @@ class SseParser:
             return self._receive_lines(data)
         head = self._head
         if text[: len(head)] == head:
-            line, end, rest = text[len(head) :].partition("\n")
-            if 13 in data:
-                if line[-1:] == rest[:1] == "\r":  # Gemini's lines
-                    line, rest = line[:-1], rest[1:]
+            crlf = 13 in data  # Gemini's lines
+            if crlf and text[-4:] == "\r\n\r\n":
+                line = text[len(head) : -4]
+                if "\n" not in line and "\r" not in line:
+                    return [(self._called, line)]
+                return self._receive_lines(data)
+            line, _, rest = text[len(head) :].partition("\n")
+            if crlf:
+                if line[-1:] == "\r":
+                    line = line[:-1]
+                if rest[:2] == "\r\n":
+                    rest = rest[1:]
                 if "\r" in line or "\r" in rest:
                     return self._receive_lines(data)
             if rest == "\n":
                 return [(self._called, line)]
-            if not end:
+            if not rest:  # no event ends before the next CR or LF; until then it waits as a line does
                 begun += data
                 return []
-            if rest[:1] == "\n" and "\n" not in rest[1:]:
+            if rest[0] == "\n" and "\n" not in rest[1:]:
                 begun += rest[1:].encode()
                 return [(self._called, line)]
         elif head.startswith(text):
@@ -165,7 +175,7 @@ class SseParser:
         if events and events[-1][0] != self._called:
             self._called = name = events[-1][0]
             self._head = f"event: {name}\ndata: " if name else "data: "
-            self._most = self.max_line_bytes + len(self._head.encode())
+            self.limit = self.max_line_bytes + len(self._head.encode())
         return events
 
     def end(self) -> list[Event]:
@@ -177,10 +187,10 @@ class SseParser:
         if self._fault is not None:
             raise RemoteProtocolError(self._fault)
         events: list[Event] = []
-        if self._line:
-            line = bytes(self._line) + b"\n"
-            self._line.clear()
-            self._take_lines(line, events)
+        if self.begun:
+            line = bytes(self.begun) + b"\n"
+            self.begun.clear()
+            events = self._receive_lines(line)
         self._dispatch(events)
         if self._fault is not None and not events:
             raise RemoteProtocolError(self._fault)
@@ -196,8 +206,8 @@ class SseParser:
 
     def _keep(self, piece: bytes) -> None:
         if self._fault is None:
-            self._line += piece
-            if len(self._line) > self.max_line_bytes:
+            self.begun += piece
+            if len(self.begun) > self.max_line_bytes:
                 self._fail_line()
 
     def _take_events(self, raw: bytes, events: list[Event]) -> None:
@@ -281,5 +291,5 @@ class SseParser:
     def _fail(self, fault: str) -> None:
         self._fault = fault
         self._unsettled = True
-        self._line.clear()
+        self.begun.clear()
         self._data.clear()

@@ -165,6 +165,21 @@ def test_three_reads_are_one_wherever_they_are_cut(stream: bytes, events: list[E
                 assert until_fault([stream[:a], stream[a:b], stream[b:]]) == (events, None)
 
 
+@pytest.mark.parametrize(
+    ("blank", "ends"),
+    [(b"\n\n", (9, 18)), (b"\r\n\r\n", (10, 21)), (b"\r\r", (9, 18)), (b"\r\n\n", (10, 20)), (b"\n\r\n", (9, 19))],
+)
+def test_an_event_comes_with_the_byte_that_ends_it(blank: bytes, ends: tuple[int, int]) -> None:
+    stream = b"data: 1" + blank + b"data: 2" + blank
+    for a in range(len(stream) + 1):
+        for b in range(a, len(stream) + 1):
+            parser = SseParser()
+            came = 0
+            for read, end in ((stream[:a], a), (stream[a:b], b), (stream[b:], len(stream))):
+                came += len(parser.receive(read))
+                assert came == sum(place <= end for place in ends)
+
+
 # --- what providers do -----------------------------------------------------------------------------------------------
 
 
@@ -291,6 +306,13 @@ def test_past_a_limit_comes_a_fault_after_all_that_came_before_it(
 ) -> None:
     assert until_fault([stream]) == (events, fault)
     assert until_fault(singly(stream)) == (events, fault)
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_line_that_waits_for_a_blank_one_is_no_part_of_the_next(line_end: bytes) -> None:
+    line = b"data: 1" + line_end
+    assert until_fault([line, b":23456789012", b"\n\n"]) == ([("", "1")], None)
+    assert until_fault([line, b":234567890123"]) == ([], LONG_LINE) == until_fault([line + b":234567890123"])
 
 
 def test_nothing_that_follows_a_fault_is_an_event() -> None:

@@ -12,6 +12,7 @@ from lash_proto.failures import Failure, RemoteProtocolError
 from lash_proto.messages import RefusalPart, TextPart, ToolCallPart
 from lash_proto.models import ModelSpec
 from lash_proto.replies import ResponseStart, TextDelta, TextEnd, TextStart, UsageUpdate
+from lash_proto.sse import SseParser
 from tests.proto.tiny import END, HELLO, REPLY, Tiny, TinyDecoder, event
 
 BOM = b"\xef\xbb\xbf"
@@ -388,6 +389,17 @@ def test_a_body_past_its_limit_is_refused(monkeypatch: pytest.MonkeyPatch, size:
         assert "a body of more than" in failure_of(made).message
         assert made.partial().text == ("a" if body.startswith(b"data") else "")
         assert len(events) == (4 if body.startswith(b"data") else 0)
+
+
+def test_a_line_past_its_limit_is_refused_however_small_the_reads() -> None:
+    made = decoder()
+    made._sse = SseParser(max_line_bytes=20)
+    assert made.receive(b"data: ") == []
+    assert [made.receive(b"1") for _ in range(14)] == [[]] * 14
+    assert [made.receive(b"1"), made.ended] == [[], False]
+    assert [made.receive(b"1"), made.ended] == [[], True]
+    with pytest.raises(RemoteProtocolError, match="longer than 20 bytes"):
+        made.receive(b"1")
 
 
 def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
