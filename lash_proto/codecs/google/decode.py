@@ -68,7 +68,7 @@ _NOT_SAID: Final = frozenset({"", "0", "FINISH_REASON_UNSPECIFIED", "BLOCKED_REA
 
 _OURS: Final = frozenset({"candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId"})
 _METADATA: Final = ("groundingMetadata", "citationMetadata", "urlContextMetadata")
-_MOST_COUNTS: Final = 16  # that are kept before they are added up
+_MOST_COUNTS: Final = 64  # that are kept before they are added up
 # What a part may say beside the one thing that it is.
 _ASIDES: Final = frozenset(
     {"thought", "thoughtSignature", "partMetadata", "videoMetadata", "mediaResolution", "mediaProcessing"}

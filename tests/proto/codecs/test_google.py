@@ -331,11 +331,11 @@ def test_counts_that_came_with_text_are_added_up_in_the_end() -> None:
     said = [
         {**candidate({"text": "a"}), "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": n, **more}}
         for n, more in [(1, {"cachedContentTokenCount": 4, "totalTokenCount": 10})]
-        + [(n, {"totalTokenCount": str(9 + n)}) for n in range(2, 40)]
+        + [(n, {"totalTokenCount": str(9 + n)}) for n in range(2, 80)]
     ]
     response = streamed(*said, candidate(finish="STOP"))
     assert response.usage is not None
-    assert (response.usage.input_tokens, response.usage.cached_input_tokens, response.usage.output_tokens) == (5, 4, 39)
+    assert (response.usage.input_tokens, response.usage.cached_input_tokens, response.usage.output_tokens) == (5, 4, 79)
 
 
 def test_an_empty_text_and_parts_of_another_shape_say_nothing() -> None:
