@@ -41,11 +41,13 @@ def one(content: Any, **more: Any) -> dict[str, Any]:
     return {"candidates": [{"content": content, **more}]}
 
 
+INDEXES: list[Any] = [1, 0.0, "0", "1", None, False, True, -1, []]
+
 CHUNKS: list[Any] = [
     *[candidate(part) for part in PARTS],
     *[candidate(part, index=0) for part in PARTS],
     *[{**candidate(part, index=0), "usageMetadata": COUNTS} for part in PARTS],
-    *[candidate({"text": "a"}, index=index) for index in (1, 0.0, "0", "1", None, False, True, -1, [])],
+    *[candidate({"text": "a"}, index=index) for index in INDEXES],
     candidate({"text": "a"}, {"text": "b"}), candidate(), candidate({"text": "a"}, {"text": "t", "thought": True}),
     candidate({"text": "a"}, groundingMetadata=GROUNDING),
     candidate({"text": "a"}, index=0, groundingMetadata=GROUNDING),
@@ -72,10 +74,10 @@ def read(chunks: list[Any], known: bool, api: str) -> list[Any]:
     told: list[Any] = []
     for each in said:
         try:
-            came = ours.receive(sse(each))
+            told.append(ours.receive(sse(each)))
         except RemoteProtocolError as error:
-            came = str(error)
-        told += [came, evolve(ours.partial(), id=None, model=None)]
+            told.append(str(error))
+        told.append(evolve(ours.partial(), id=None, model=None))
         ours = pickle.loads(pickle.dumps(ours))
     assert told[0] == [ResponseStart("r", "m") if known else ResponseStart(None, None)]
     return told[1:]
