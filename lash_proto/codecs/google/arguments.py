@@ -52,16 +52,17 @@ class StreamedArguments:
         said: JsonDict = piece
         if self._string is not None and type(said) is dict and said.get("jsonPath") == self._string:
             more = said.get("stringValue")  # nearly always: more of a string
-            return _escape(more if type(more) is str else "") + self._quote(self._string, said)
+            text = _escape(more) if type(more) is str else ""
+            return text if said.get("willContinue") is True else text + self._quote(self._string, said)
         path = get_str(piece, "jsonPath")
         if path is None:
             raise RemoteProtocolError("a piece of a call's arguments has no jsonPath")
-        text = get_str(piece, "stringValue")
+        string = get_str(piece, "stringValue")
         before = ""
         if self._string is not None:
             before, self._string = '"', None
-        if text is not None:
-            return before + self._enter(_steps(path)) + '"' + _escape(text) + self._quote(path, piece)
+        if string is not None:
+            return before + self._enter(_steps(path)) + '"' + _escape(string) + self._quote(path, piece)
         for key in _LITERALS:
             if piece.get(key) is not None:
                 value = None if key == "nullValue" else piece[key]
