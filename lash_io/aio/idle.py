@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field
 
 from lash_proto.http1 import Origin
+from lash_proto.shelf import Shelf
 
-from ..shelf import Shelf
 from ..world import Clock
 from .loops import current_loop, poster
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from lash_proto.http1 import Origin
+from lash_proto.shelf import Shelf
 
-from ..shelf import Shelf
 from ..world import Clock
 
 __all__ = ["Idle"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lash_io.shelf import LIMIT, LONGEST, Shelf
 from lash_proto.http1 import Origin
+from lash_proto.shelf import LIMIT, LONGEST, Shelf
 
 HERE = Origin("https", "a.example", 443)
 THERE = Origin("https", "b.example", 443)

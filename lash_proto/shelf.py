@@ -1,22 +1,26 @@
-"""Connections that wait for another request, by origin: which one is next, which are given up. Both `Idle` use it."""
+"""Connections that wait for another request, by origin: which one is next, and which are given up.
+
+Decisions.
+- The one used last is next: it is the likeliest to live, and so the others grow old and go.
+- As many are kept as a busy program has streams at once. With fewer, each wave of streams would pay for connections,
+  and for TLS, anew.
+- None is kept for long. Address translators forget a silent connection without a word to either end, AWS's after 350 s,
+  and a request on it would wait until its deadline.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from lash_proto.http1 import Origin
-
-__all__ = ["Shelf"]
+from .http1 import Origin
 
 C = TypeVar("C")
 
-LIMIT = 1000
-"""Idle connections kept to one origin; the longest idle goes first. As many as there are streams at once in a busy
-program: with fewer, each wave of streams pays for connections, and for TLS, anew."""
-LONGEST = 240.0
-"""Seconds that one is kept. Address translators forget a silent connection without a word to either end, AWS's after
-350 s, and a request on it would wait until its deadline."""
+LIMIT: Final = 1000
+"""Idle connections kept to one origin; the longest idle goes first."""
+LONGEST: Final = 240.0
+"""Seconds that one is kept."""
 
 
 class Shelf(Generic[C]):
@@ -26,7 +30,7 @@ class Shelf(Generic[C]):
         self._origins: dict[Origin, deque[tuple[float, C]]] = {}
 
     def take(self, origin: Origin) -> C | None:
-        """The one used last, which is the likeliest to live; None where there is none. `sweep` comes first."""
+        """The one used last; None where there is none. `sweep` comes first."""
         kept = self._origins.get(origin)
         return kept.pop()[1] if kept else None
 
